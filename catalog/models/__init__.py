@@ -1,0 +1,27 @@
+"""CROs, what is known about them, and in which words."""
+
+from catalog.models.claims import (
+    CRO,
+    Alias,
+    CatalogState,
+    Claim,
+    CompleteList,
+    Source,
+)
+from catalog.models.registry import Trial, TrialCondition, TrialCountry, TrialRole
+from catalog.models.vocabulary import Scheme, Term
+
+__all__ = [
+    "CRO",
+    "Alias",
+    "CatalogState",
+    "Claim",
+    "CompleteList",
+    "Scheme",
+    "Source",
+    "Term",
+    "Trial",
+    "TrialCondition",
+    "TrialCountry",
+    "TrialRole",
+]

@@ -1,0 +1,331 @@
+"""CROs and the sourced claims about them."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from catalog.choices import (
+    AliasKind,
+    Aspect,
+    ClaimStatus,
+    CROStatus,
+    Delivery,
+    SourceKind,
+    Tier,
+)
+from catalog.models.vocabulary import Scheme, Term
+from cro_portal.common.models import TimestampedModel
+
+
+class CatalogState(models.Model):
+    """The catalogue's version: one row, raised by every change of it.
+
+    Raising it takes the row's lock until commit, so versions become visible in
+    order, and "changed since version n" misses nothing.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=1)
+    vocabulary_version = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="catalog_state_is_one_row", condition=Q(id=1))
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class Source(TimestampedModel):
+    """Where a claim comes from."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=SourceKind)
+    title = models.CharField(max_length=300)
+    url = models.URLField(max_length=500, blank=True)
+    publisher = models.CharField(max_length=200, blank=True)
+    published_on = models.DateField(null=True, blank=True)
+    retrieved_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["title", "pk"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class CROQuerySet(models.QuerySet["CRO"]):
+    """Questions the portal asks about CROs. Every method chains."""
+
+    def listed(self) -> "CROQuerySet":
+        """Keep the CROs a sponsor may see."""
+        return self.filter(status=CROStatus.LISTED)
+
+
+class CRO(TimestampedModel):
+    """A contract research organization: identity only; all else is a claim."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(max_length=100, unique=True)
+    name = models.CharField(max_length=200)
+    website = models.URLField(max_length=300, blank=True)
+    summary = models.CharField(
+        max_length=500, blank=True, help_text="One or two plain sentences, no praise."
+    )
+    status = models.CharField(max_length=10, choices=CROStatus, default=CROStatus.DRAFT)
+    is_fictional = models.BooleanField(
+        default=False, help_text="Invented for the demo; marked so wherever shown."
+    )
+    successor = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="predecessors",
+        help_text="The CRO it became part of.",
+    )
+    succeeded_on = models.DateField(null=True, blank=True)
+    catalog_version = models.BigIntegerField(
+        default=0, help_text="Catalogue version at its last change.", editable=False
+    )
+
+    objects = CROQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "CRO"
+        verbose_name_plural = "CROs"
+        ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="catalog_cro_merged_has_a_successor",
+                condition=~Q(status=CROStatus.MERGED) | Q(successor__isnull=False),
+                violation_error_message="Say which CRO it merged into.",
+            ),
+            models.CheckConstraint(
+                name="catalog_cro_is_not_its_own_successor",
+                condition=Q(successor__isnull=True) | ~Q(successor=F("pk")),
+                violation_error_message="A CRO cannot succeed itself.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["catalog_version"], name="catalog_cro_version"),
+            models.Index(fields=["status", "name"], name="catalog_cro_listing"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:cro-detail", args=[self.slug])
+
+
+class Alias(models.Model):
+    """Another name of a CRO, with the time it was in use."""
+
+    cro = models.ForeignKey(CRO, on_delete=models.CASCADE, related_name="aliases")
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=15, choices=AliasKind, default=AliasKind.BRAND)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+    source = models.ForeignKey(
+        Source, null=True, blank=True, on_delete=models.PROTECT, related_name="aliases"
+    )
+
+    class Meta:
+        verbose_name_plural = "aliases"
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cro", "kind", "name"], name="catalog_alias_once_per_cro"
+            ),
+            models.CheckConstraint(
+                name="catalog_alias_dates_in_order",
+                condition=Q(valid_to__isnull=True)
+                | Q(valid_from__isnull=True)
+                | Q(valid_to__gte=F("valid_from")),
+                violation_error_message="A name cannot end before it begins.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ClaimQuerySet(models.QuerySet["Claim"]):
+    """Questions about claims. Every method chains."""
+
+    def accepted(self) -> "ClaimQuerySet":
+        """Keep the claims that count (whether expired is a question of the day)."""
+        return self.filter(status=ClaimStatus.ACCEPTED)
+
+
+class Claim(TimestampedModel):
+    """A statement about a CRO: yes or no on a term, by whom, since when, how sure.
+
+    Unknown is the absence of a claim. `value` carries the number of a metric in
+    the term's unit; `qualifiers` what only some terms have: `product`,
+    `is_validated` (technology), `number`, `issuer` (certificate).
+    """
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    cro = models.ForeignKey(CRO, on_delete=models.CASCADE, related_name="claims")
+    term = models.ForeignKey(Term, on_delete=models.PROTECT, related_name="claims")
+    answer = models.BooleanField(help_text="Yes or no; unknown is no claim at all.")
+    aspect = models.CharField(
+        max_length=15,
+        choices=Aspect,
+        blank=True,
+        default=Aspect.UNSPECIFIED,
+        help_text="For a country: which kind of presence.",
+    )
+    country = models.ForeignKey(
+        Term,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Holds only in this country or region.",
+    )
+    area = models.ForeignKey(
+        Term,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Holds only in this therapeutic area.",
+    )
+    delivery = models.CharField(
+        max_length=10, choices=Delivery, blank=True, default=Delivery.OWN
+    )
+    value = models.DecimalField(
+        max_digits=16,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="The number of a metric, in the unit of its term.",
+    )
+    qualifiers = models.JSONField(default=dict, blank=True)
+    tier = models.PositiveSmallIntegerField(choices=Tier)
+    source = models.ForeignKey(
+        Source, null=True, blank=True, on_delete=models.PROTECT, related_name="claims"
+    )
+    observed_on = models.DateField(help_text="The day the fact was true.")
+    expires_on = models.DateField(null=True, blank=True)
+    status = models.CharField(
+        max_length=12, choices=ClaimStatus, default=ClaimStatus.PROPOSED
+    )
+    asserted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="asserted_claims",
+    )
+    verified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="verified_claims",
+    )
+    verified_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True)
+
+    objects = ClaimQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["cro_id", "term_id", "tier", "-observed_on", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="catalog_claim_tier_is_known",
+                condition=Q(tier__gte=1, tier__lte=5),
+            ),
+            models.CheckConstraint(
+                name="catalog_claim_delivery_only_with_yes",
+                condition=Q(answer=True, delivery__in=Delivery.values)
+                | Q(answer=False, delivery=""),
+                violation_error_message=(
+                    "A yes says who delivers; a no leaves the delivery empty."
+                ),
+            ),
+            models.CheckConstraint(
+                name="catalog_claim_value_only_with_yes",
+                condition=Q(value__isnull=True) | Q(answer=True),
+                violation_error_message="A number goes with the answer yes.",
+            ),
+            models.CheckConstraint(
+                name="catalog_claim_expires_after_observed",
+                condition=Q(expires_on__isnull=True)
+                | Q(expires_on__gte=F("observed_on")),
+                violation_error_message="A claim cannot expire before it was observed.",
+            ),
+            models.CheckConstraint(
+                name="catalog_claim_good_evidence_has_a_source",
+                condition=Q(tier__gte=Tier.ATTESTED) | Q(source__isnull=False),
+                violation_error_message="Tiers T1 to T3 name their source.",
+            ),
+            models.CheckConstraint(
+                name="catalog_claim_verifier_has_a_time",
+                condition=Q(verified_by__isnull=True) | Q(verified_at__isnull=False),
+            ),
+            models.UniqueConstraint(
+                name="catalog_claim_accepted_once",
+                fields=[
+                    "cro",
+                    "term",
+                    "answer",
+                    "aspect",
+                    "country",
+                    "area",
+                    "delivery",
+                    "value",
+                    "tier",
+                    "source",
+                    "observed_on",
+                ],
+                condition=Q(status=ClaimStatus.ACCEPTED),
+                nulls_distinct=False,
+                violation_error_message="The same claim is accepted already.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["term", "cro"], name="catalog_claim_by_term"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.term_id}: {'yes' if self.answer else 'no'}"
+
+
+class CompleteList(TimestampedModel):
+    """A curator's word that all yes-claims of a list are there for a CRO.
+
+    Then a term of the list without a claim is a no (METHOD section 2).
+    """
+
+    cro = models.ForeignKey(
+        CRO, on_delete=models.CASCADE, related_name="complete_lists"
+    )
+    scheme = models.ForeignKey(Scheme, on_delete=models.PROTECT, related_name="+")
+    declared_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    declared_on = models.DateField()
+
+    class Meta:
+        ordering = ["cro_id", "scheme_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cro", "scheme"], name="catalog_completelist_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scheme_id} complete"

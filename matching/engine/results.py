@@ -1,0 +1,93 @@
+"""What the engine answers."""
+
+from dataclasses import dataclass
+
+from matching.engine.inputs import Bools, Floats, Int8s, Ints
+
+PASS, FAIL, UNKNOWN = 0, 1, 2
+ELIGIBLE, CONDITIONAL, NEAR_MISS, EXCLUDED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One leaf of the criteria tree that this study asks about.
+
+    `weight` is its weight in the whole (criterion share times share inside),
+    so the weights of all leaves sum to 1.
+    """
+
+    criterion: str
+    name: str  # condition, phase, modality_population, countries, regulators, …
+    weight: float
+    share_inside: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Every CRO's values for one study. Rows are CROs in the catalogue's order.
+
+    Contributions are `value * weight` per leaf and sum to `score` within 1e-9;
+    losses are `(1 - value) * weight`.
+    """
+
+    leaves: tuple[Leaf, ...]
+    low: Floats  # (n_cros, n_leaves)
+    value: Floats  # (n_cros, n_leaves)
+    high: Floats  # (n_cros, n_leaves)
+    known: Bools  # (n_cros, n_leaves): high - low < 0.5
+    contribution: Floats  # (n_cros, n_leaves)
+    score: Floats  # (n_cros,)
+    score_low: Floats
+    score_high: Floats
+    evidence: Floats  # (n_cros,) sum of the weights of known leaves
+    gate_requirement: Ints  # (n_gates,) positions in need.requirements
+    gates: Int8s  # (n_cros, n_gates) PASS, FAIL, UNKNOWN
+    group: Int8s  # (n_cros,) ELIGIBLE, CONDITIONAL, NEAR_MISS, EXCLUDED
+    order: Ints  # (n_cros,) CROs best first
+    digest: str  # SHA-256 of the canonical inputs and VERSION
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing behind a leaf value.
+
+    `kind` is claim, record (track record), complete_list or nothing; `term` the
+    requirement's or metric's term, -1 when the fact is of the whole leaf.
+    `numbers` hold what the sentence needs: n_eff, n_trials, need, share, value…
+    """
+
+    kind: str
+    term: int
+    low: float
+    value: float
+    high: float
+    is_disputed: bool
+    claim_ids: tuple[int, ...]
+    trial_ids: tuple[int, ...]  # the most telling first, at most five
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a CRO has its value in a leaf: the facts it came from."""
+
+    leaf: int  # position in Ranking.leaves
+    low: float
+    value: float
+    high: float
+    contribution: float
+    loss: float
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One CRO's reasons, in the order of the leaves, and its weakest link.
+
+    `weakest` is the leaf with the largest loss; -1 when nothing is lost.
+    """
+
+    cro: int
+    reasons: tuple[Reason, ...]
+    gate_facts: tuple[Fact, ...]  # one per gate, in the order of the gates
+    weakest: int

@@ -1,0 +1,196 @@
+"""Rankings, and the work that is still to do on them."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from catalog.models import CRO
+from cro_portal.common.models import TimestampedModel
+from sponsors.models import Study
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from cro_portal.accounts.models import User
+
+MAX_ATTEMPTS = 5
+"""After so many attempts a ranking has failed and waits for a person."""
+
+
+class Group(models.IntegerChoices):
+    """Where a CRO stands in a ranking, by its gates (METHOD section 3)."""
+
+    ELIGIBLE = 0, "Eligible"
+    CONDITIONAL = 1, "Conditional"
+    NEAR_MISS = 2, "Near miss"
+    EXCLUDED = 3, "Excluded"
+
+
+class RankingQuerySet(models.QuerySet["Ranking"]):
+    """Questions about rankings. Every method chains."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> "RankingQuerySet":
+        return self.filter(study__in=Study.objects.visible_to(user))
+
+
+class Ranking(models.Model):
+    """The CROs ranked for one version of a study. Never changed once written."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="rankings")
+    study_version = models.PositiveIntegerField()
+    weights_version = models.PositiveIntegerField(
+        help_text="`since_version` of the weights; 0 for the method's default."
+    )
+    method_version = models.CharField(max_length=20)
+    catalog_version = models.BigIntegerField()
+    as_of = models.DateField(help_text="The day ages were counted to.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of all inputs.")
+    parameters = models.JSONField(
+        help_text="Criteria, leaves and their weights, gates: what the entries share."
+    )
+    n_eligible = models.PositiveIntegerField()
+    n_conditional = models.PositiveIntegerField()
+    n_near_miss = models.PositiveIntegerField()
+    n_excluded = models.PositiveIntegerField()
+    computed_at = models.DateTimeField(auto_now_add=True)
+    compute_ms = models.FloatField(null=True)
+
+    objects = RankingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-computed_at", "pk"]
+        indexes = [
+            models.Index(
+                fields=["study", "-computed_at"], name="matching_ranking_latest"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"ranking {self.digest[:12]}"
+
+
+class RankingEntry(models.Model):
+    """One CRO's place in a ranking, with what its score is made of.
+
+    Scores are in [0, 1]. Only the first places of each group are kept; the
+    ranking's counts say how many there are.
+    """
+
+    ranking = models.ForeignKey(
+        Ranking, on_delete=models.CASCADE, related_name="entries"
+    )
+    cro = models.ForeignKey(CRO, on_delete=models.CASCADE, related_name="+")
+    position = models.PositiveIntegerField(help_text="1 is the first.")
+    group = models.PositiveSmallIntegerField(choices=Group)
+    score = models.FloatField()
+    score_low = models.FloatField()
+    score_high = models.FloatField()
+    evidence = models.FloatField(help_text="Evidence coverage, 0 to 1.")
+    leaves = models.JSONField(
+        help_text="Per leaf: low, value, high, contribution, is_known."
+    )
+    gates = models.JSONField(help_text="Per must: term, state and why.")
+    reasons = models.JSONField(
+        help_text="Per leaf: the numbers, claim uuids and trials behind it."
+    )
+
+    class Meta:
+        verbose_name_plural = "ranking entries"
+        ordering = ["ranking_id", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ranking", "position"], name="matching_rankingentry_position"
+            ),
+            models.UniqueConstraint(
+                fields=["ranking", "cro"], name="matching_rankingentry_cro"
+            ),
+            models.CheckConstraint(
+                name="matching_rankingentry_interval_in_order",
+                condition=Q(
+                    score_low__gte=0,
+                    score__gte=F("score_low"),
+                    score_high__gte=F("score"),
+                    score_high__lte=1,
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.cro_id}"
+
+
+class RankingWork(models.Model):
+    """What is to do for a study's ranking: the truth that Celery is only told of.
+
+    `wanted` rises with each change, `done` follows; `lease_no` is the fencing
+    number: who publishes must still hold it.
+    """
+
+    study = models.OneToOneField(
+        Study, primary_key=True, on_delete=models.CASCADE, related_name="ranking_work"
+    )
+    wanted = models.BigIntegerField(default=1)
+    done = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_no = models.BigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    changed_at = models.DateTimeField()
+    error = models.TextField(blank=True, help_text="What the last attempt died of.")
+
+    class Meta:
+        verbose_name_plural = "ranking work"
+        ordering = ["study_id"]
+        constraints = [
+            models.CheckConstraint(
+                name="matching_rankingwork_done_within_wanted",
+                condition=Q(done__lte=F("wanted")),
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["changed_at"],
+                condition=Q(done__lt=F("wanted")),
+                name="matching_rankingwork_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study_id}: {self.done} of {self.wanted}"
+
+    @property
+    def is_due(self) -> bool:
+        return self.done < self.wanted
+
+    @property
+    def has_failed(self) -> bool:
+        return self.is_due and self.attempts >= MAX_ATTEMPTS
+
+
+class RankingRunQuerySet(models.QuerySet["RankingRun"]):
+    """Questions about runs. Every method chains."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> "RankingRunQuerySet":
+        return self.filter(study__in=Study.objects.visible_to(user))
+
+
+class RankingRun(TimestampedModel):
+    """Somebody's request for a fresh ranking; its state follows from the work row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="runs")
+    wanted = models.BigIntegerField(help_text="The work row's `wanted` it asked for.")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    objects = RankingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"

@@ -1,0 +1,43 @@
+"""The servers of a test run, and fixtures every test may use.
+
+The real PostgreSQL and Redis run once for all test processes, in `var/test` (or
+`CRO_VAR`), apart from the demo's. Workers of pytest-xdist find them there; each
+has its own test database and its own Redis database.
+"""
+
+import os
+from contextlib import ExitStack
+
+import pytest
+from rest_framework.test import APIClient
+
+from cro_portal.embedded import paths, servers
+from tests.factories import MembershipFactory, UserFactory
+
+_servers = ExitStack()
+
+
+def pytest_configure(config):
+    has_urls = os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")
+    if not has_urls and not hasattr(config, "workerinput"):
+        _servers.enter_context(servers.running(paths.layout(), durable=False))
+
+
+def pytest_unconfigure(config):
+    _servers.close()
+
+
+@pytest.fixture
+def user(db):
+    return UserFactory.create()
+
+
+@pytest.fixture
+def member(db):
+    """Make an owner of a sponsor; `member.user` and `member.sponsor` are at hand."""
+    return MembershipFactory.create()
+
+
+@pytest.fixture
+def api():
+    return APIClient()
