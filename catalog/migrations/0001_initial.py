@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 ("vocabulary_version", models.BigIntegerField(default=1)),
             ],
             options={
+                "ordering": ["id"],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("id", 1)), name="catalog_state_is_one_row"

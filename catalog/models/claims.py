@@ -32,6 +32,7 @@ class CatalogState(models.Model):
     vocabulary_version = models.BigIntegerField(default=1)
 
     class Meta:
+        ordering = ["id"]
         constraints = [
             models.CheckConstraint(name="catalog_state_is_one_row", condition=Q(id=1))
         ]

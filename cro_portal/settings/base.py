@@ -16,7 +16,7 @@ VAR_DIR = paths.layout().var
 SECRET_KEY = env.str("CRO_SECRET_KEY", default="")
 DEBUG = False
 ALLOWED_HOSTS = env.list("CRO_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
-CSRF_TRUSTED_ORIGINS = env.list("CRO_CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CRO_CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
     "unfold",
