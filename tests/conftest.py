@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 from rest_framework.test import APIClient
 
-from cro_portal.embedded import paths, servers
+from cro_portal.embedded import paths, session
 from tests.factories import MembershipFactory, UserFactory
 
 _servers = ExitStack()
@@ -20,7 +20,7 @@ _servers = ExitStack()
 def pytest_configure(config):
     has_urls = os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")
     if not has_urls and not hasattr(config, "workerinput"):
-        _servers.enter_context(servers.running(paths.layout(), durable=False))
+        _servers.enter_context(session.running(paths.layout(), durable=False))
 
 
 def pytest_unconfigure(config):

@@ -1,0 +1,167 @@
+"""The keeper: parent of the embedded servers for as long as anybody uses them.
+
+Every command that needs the servers holds a connection to the keeper's socket.
+The kernel closes it however the command ends, and with the last one the keeper
+stops the servers. So no command stops what another still uses, and nothing
+outlives a `kill -9`.
+
+What it says on a connection, one JSON object a line: `{"state": "ready",
+"notes": [...]}` or `{"state": "failed", "message": ...}`. A command that leaves
+sends `bye` and reads to the end, which comes once the servers are stopped, or
+at once if others still use them.
+"""
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from cro_portal.embedded import servers
+from cro_portal.embedded.errors import EmbeddedServerError, tail
+from cro_portal.embedded.paths import Layout
+
+LOOK_SECONDS = 0.5
+
+
+class Keeper:
+    """Starts both servers, counts their users, stops them after the last."""
+
+    def __init__(self, layout: Layout, *, durable: bool) -> None:
+        self.layout = layout
+        self.durable = durable
+        self.selector = selectors.DefaultSelector()
+        self.users: set[socket.socket] = set()
+        self.leaving: set[socket.socket] = set()
+        self.children: dict[str, tuple[subprocess.Popen[bytes], signal.Signals]] = {}
+        self.told_to_stop = False
+        self.notes: list[str] = []
+
+    def listen(self) -> None:
+        path = self.layout.keeper_socket
+        path.unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(str(path))
+        path.chmod(0o600)
+        self.listener.listen(64)
+        self.selector.register(self.listener, selectors.EVENT_READ)
+
+    def start_servers(self) -> None:
+        self.notes += servers.make_postgres_data(self.layout)
+        self.notes += servers.clear_left_overs(self.layout)
+        # The signals that end them in good order: "fast" for PostgreSQL.
+        postgres = servers.start_postgres(self.layout, durable=self.durable)
+        self.children["PostgreSQL"] = (postgres, signal.SIGINT)
+        self.children["Redis"] = (servers.start_redis(self.layout), signal.SIGTERM)
+
+    def serve(self) -> None:
+        """Keep the servers until the last user has left, or one server has died."""
+        first = True
+        while not self.told_to_stop and (first or self.users):
+            for key, _ in self.selector.select(LOOK_SECONDS):
+                if key.fileobj is self.listener:
+                    self._welcome()
+                    first = False
+                else:
+                    self._read(key.fileobj)  # type: ignore[arg-type]
+            self._check_children()
+
+    def _welcome(self) -> None:
+        user, _ = self.listener.accept()
+        self.users.add(user)
+        self.selector.register(user, selectors.EVENT_READ)
+        self._tell(user, state="ready", notes=self.notes)
+        self.notes = []
+
+    def _read(self, user: socket.socket) -> None:
+        try:
+            data = user.recv(64)
+        except OSError:
+            data = b""
+        self.selector.unregister(user)
+        self.users.discard(user)
+        if data and not self.users:
+            self.leaving.add(user)  # waits until the servers are stopped
+        else:
+            user.close()
+
+    def _check_children(self) -> None:
+        for name, (process, _) in self.children.items():
+            if process.poll() is not None:
+                log = self.layout.logs / f"{name.lower()}.log"
+                raise EmbeddedServerError(
+                    f"{name} stopped by itself (exit {process.returncode}). The end of "
+                    f"{log}:\n{tail(log)}"
+                )
+
+    def fail(self, message: str) -> None:
+        """Tell everybody who uses or waits for the servers what went wrong."""
+        self.listener.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self.users.add(self.listener.accept()[0])
+        for user in self.users:
+            self._tell(user, state="failed", message=message)
+
+    def _tell(self, user: socket.socket, **what: object) -> None:
+        with suppress(OSError):
+            user.sendall(json.dumps(what).encode() + b"\n")
+
+    def close(self) -> None:
+        """Stop the servers, then let go of everybody who waits for it."""
+        self.layout.keeper_socket.unlink(missing_ok=True)
+        self.listener.close()
+        for name in ("Redis", "PostgreSQL"):
+            if name in self.children:
+                servers.stop(*self.children[name])
+        for user in self.users | self.leaving:
+            user.close()
+
+    def on_signal(self, *_: object) -> None:
+        self.told_to_stop = True
+
+
+def keep(layout: Layout, *, durable: bool, listening: int) -> None:
+    """Be the keeper; a byte goes to file descriptor `listening` once it can be asked.
+
+    A keeper that is still stopping its servers is waited for.
+    """
+    with servers.locked(layout.var / "keeper.lock"):
+        keeper = Keeper(layout, durable=durable)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, keeper.on_signal)
+        keeper.listen()
+        os.write(listening, b"1")
+        os.close(listening)
+        try:
+            keeper.start_servers()
+            keeper.serve()
+        except EmbeddedServerError as error:
+            keeper.fail(str(error))
+        except Exception as error:
+            keeper.fail(servers.explain("the servers", str(error), layout.var).args[0])
+            traceback.print_exc()
+        finally:
+            keeper.close()
+
+
+def main() -> None:
+    """Leave the command that started us: a daemon, child of nobody."""
+    var, durable = sys.argv[1:]
+    reading, writing = os.pipe()
+    if os.fork():
+        os.close(writing)
+        os._exit(0 if os.read(reading, 1) else 1)
+    os.close(reading)
+    os.setsid()
+    keep(Layout(Path(var)), durable=durable == "durable", listening=writing)
+
+
+if __name__ == "__main__":
+    main()
