@@ -121,6 +121,9 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
+# The public trial register, asked for one study at a time when a person says so.
+CRO_CTGOV_API = env.str("CRO_CTGOV_API", default="https://clinicaltrials.gov/api/v2")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "knox.auth.TokenAuthentication",
