@@ -66,6 +66,10 @@ class CROQuerySet(models.QuerySet["CRO"]):
         """Keep the CROs a sponsor may see."""
         return self.filter(status=CROStatus.LISTED)
 
+    def published(self) -> "CROQuerySet":
+        """Keep the CROs that have a page: listed, and those that merged or closed."""
+        return self.exclude(status=CROStatus.DRAFT)
+
 
 class CRO(TimestampedModel):
     """A contract research organization: identity only; all else is a claim."""
@@ -162,6 +166,10 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
     def accepted(self) -> "ClaimQuerySet":
         """Keep the claims that count (whether expired is a question of the day)."""
         return self.filter(status=ClaimStatus.ACCEPTED)
+
+    def shown(self) -> "ClaimQuerySet":
+        """Keep the claims a sponsor may read: what counts and what is in dispute."""
+        return self.filter(status__in=(ClaimStatus.ACCEPTED, ClaimStatus.DISPUTED))
 
 
 class Claim(TimestampedModel):

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
+from knox.models import AbstractAuthToken, AuthTokenManager
 
 
 class UserManager(BaseUserManager["User"]):
@@ -66,3 +68,42 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return str(self)
+
+
+class TokenScope(models.TextChoices):
+    READ = "read", "Read"
+    WRITE = "write", "Read and write"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Questions about tokens. Every method chains."""
+
+    def visible_to(self, user: "User") -> "ApiTokenQuerySet":
+        return self.filter(user=user)
+
+
+class ApiToken(AbstractAuthToken):
+    """A key with which a program acts for a person. Only its hash is stored."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100, help_text="What it is for.")
+    scope = models.CharField(max_length=5, choices=TokenScope, default=TokenScope.READ)
+
+    objects = AuthTokenManager.from_queryset(  # type: ignore[misc]
+        ApiTokenQuerySet
+    )()
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ["-created", "digest"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def can_write(self) -> bool:
+        return self.scope == TokenScope.WRITE
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expiry is not None and self.expiry <= timezone.now()

@@ -1,5 +1,6 @@
 """Settings every environment shares; what differs is read from the environment."""
 
+import datetime as dt
 from pathlib import Path
 
 import dj_database_url
@@ -51,6 +52,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "cro_portal.common.throttles.RateLimitHeaders",
 ]
 ROOT_URLCONF = "cro_portal.urls"
 WSGI_APPLICATION = "cro_portal.wsgi.application"
@@ -124,16 +126,77 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # The public trial register, asked for one study at a time when a person says so.
 CRO_CTGOV_API = env.str("CRO_CTGOV_API", default="https://clinicaltrials.gov/api/v2")
 
+# Knox keeps our own token model, so its own table is never made.
+KNOX_TOKEN_MODEL = "accounts.ApiToken"
+MIGRATION_MODULES = {"knox": None}
+REST_KNOX = {"TOKEN_PREFIX": "cro_", "TOKEN_TTL": dt.timedelta(days=90)}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "portal",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "cro_portal.accounts.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "cro_portal.common.permissions.TokenMayWrite",
+    ],
+    "DEFAULT_FILTER_BACKENDS": ["cro_portal.common.filters.StrictFilterBackend"],
+    "DEFAULT_PARSER_CLASSES": ["cro_portal.common.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": (
+        "cro_portal.common.negotiation.ContentNegotiation"
+    ),
+    "DEFAULT_PAGINATION_CLASS": "cro_portal.common.paging.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["cro_portal.common.throttles.PersonThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "read": env.str("CRO_API_READ_RATE", default="1200/min"),
+        "write": env.str("CRO_API_WRITE_RATE", default="120/min"),
+        "match": env.str("CRO_API_MATCH_RATE", default="300/min"),
+    },
+    "EXCEPTION_HANDLER": "cro_portal.common.problems.exception_handler",
+    "NUM_PROXIES": env.int("CRO_PROXIES", default=0),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CRO portal",
+    "DESCRIPTION": (
+        "Contract research organizations, what is known about them and from whom,"
+        " and how well they fit a study. Start with the tutorial in docs/api.md."
+    ),
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ClaimStatusEnum": "catalog.choices.ClaimStatus",
+        "CROStatusEnum": "catalog.choices.CROStatus",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "cro_portal.common.openapi.add_problems",
+    ],
+    "TAGS": [
+        {"name": "CROs", "description": "The catalogue: CROs and sourced claims."},
+        {"name": "Vocabularies", "description": "The codes used everywhere."},
+        {"name": "Studies", "description": "What your sponsor needs a CRO for."},
+        {"name": "Rankings", "description": "How well CROs fit a study, and why."},
+    ],
 }
 
 # Celery (why each: docs/operations.md)

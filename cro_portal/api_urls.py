@@ -1,0 +1,22 @@
+"""The addresses of API v1."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from catalog.api import router as catalog_router
+from cro_portal.common.routes import ApiRoot, OpenApiRenderers, UnknownAddress
+
+app_name = "api"
+urlpatterns = [
+    path("", ApiRoot.as_view(), name="root"),
+    path("", include(catalog_router.urls)),
+    path(
+        "schema/",
+        SpectacularAPIView.as_view(renderer_classes=OpenApiRenderers),
+        name="schema",
+    ),
+    path(
+        "docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"
+    ),
+    re_path(r"", UnknownAddress.as_view()),
+]

@@ -1,0 +1,261 @@
+"""The catalogue as integrators read it."""
+
+import datetime as dt
+
+import pytest
+from django.db.models import F
+
+from catalog.choices import ClaimStatus, CROStatus, RoleKind, SourceKind, Tier
+from catalog.models import Alias, CatalogState, CompleteList, Source
+from tests.cro_portal.api.conftest import is_problem
+from tests.factories import (
+    ClaimFactory,
+    CROFactory,
+    SchemeFactory,
+    TermFactory,
+    TrialRoleFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def signed_in(api, user):
+    api.force_authenticate(user)
+    return api
+
+
+def test_list_holds_listed_cros_only(signed_in):
+    listed = CROFactory.create(name="Listed")
+    CROFactory.create(status=CROStatus.DRAFT)
+    CROFactory.create(status=CROStatus.CLOSED)
+    CROFactory.create(status=CROStatus.MERGED, successor=listed)
+
+    page = signed_in.get("/api/v1/cros/").json()
+
+    assert [cro["name"] for cro in page["results"]] == ["Listed"]
+    assert page.keys() == {"count", "next", "previous", "results"}
+    assert page["results"][0] == {
+        "id": str(listed.uuid),
+        "slug": listed.slug,
+        "url": f"http://testserver/api/v1/cros/{listed.slug}/",
+        "name": "Listed",
+        "website": "",
+        "summary": "",
+        "status": "listed",
+        "is_fictional": True,
+    }
+
+
+def test_pages_lead_to_all_rows_once(signed_in):
+    CROFactory.create_batch(7)
+    address, names = "/api/v1/cros/?page_size=3", []
+    while address:
+        page = signed_in.get(address).json()
+        assert page["count"] == 7
+        names += [cro["name"] for cro in page["results"]]
+        address = page["next"]
+    assert len(names) == len(set(names)) == 7
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("page=0", 400),
+        ("page=-1", 400),
+        ("page=text", 400),
+        ("page=", 400),
+        ("page=1.5", 400),
+        ("page=²", 400),
+        ("page=" + "9" * 5000, 400),
+        ("page=1000000000", 404),
+        ("page=2", 404),
+        ("page_size=0", 400),
+        ("page_size=101", 400),
+        ("page_size=x", 400),
+        ("page=%00", 400),
+        ("pagesize=3", 400),
+    ],
+)
+@pytest.mark.parametrize("address", ["cros/", "vocabularies/"])
+def test_odd_pages_are_problems(signed_in, query, status, address):
+    is_problem(signed_in.get(f"/api/v1/{address}?{query}"), status)
+
+
+def test_misspelt_parameter_is_refused_with_a_hint(signed_in):
+    answer = is_problem(signed_in.get("/api/v1/cros/?pagesize=3"), 400)
+    assert answer["errors"] == [
+        {
+            "parameter": "pagesize",
+            "detail": "There is no such parameter. Did you mean page_size?",
+            "code": "invalid",
+        }
+    ]
+
+
+def test_detail_tells_identity_and_how_much_is_known(signed_in):
+    new = CROFactory.create(name="New")
+    cro = CROFactory.create(
+        name="Old",
+        status=CROStatus.MERGED,
+        successor=new,
+        succeeded_on=dt.date(2024, 1, 1),
+    )
+    Alias.objects.create(cro=cro, name="Older", kind="former")
+    service = TermFactory.create()
+    ClaimFactory.create(cro=cro, term=service, observed_on=dt.date(2025, 3, 1))
+    ClaimFactory.create(cro=cro, answer=False, observed_on=dt.date(2025, 2, 1))
+    ClaimFactory.create(cro=cro, status=ClaimStatus.PROPOSED)
+    CompleteList.objects.create(
+        cro=cro,
+        scheme=SchemeFactory.create(code="phase"),
+        declared_on=dt.date(2026, 1, 1),
+    )
+    role = TrialRoleFactory.create(cro=cro)
+    TrialRoleFactory.create(cro=cro, trial=role.trial, kind=RoleKind.LEAD)
+    TrialRoleFactory.create(cro=cro, kind=RoleKind.FACILITY)
+
+    answer = signed_in.get(f"/api/v1/cros/{cro.slug}/").json()
+
+    assert answer["aliases"] == [
+        {"name": "Older", "kind": "former", "valid_from": None, "valid_to": None}
+    ]
+    assert answer["successor"]["slug"] == new.slug
+    assert answer["facts"] == {
+        "n_claims": 2,
+        "n_trials": 1,
+        "latest_observation": "2025-03-01",
+        "claims_by_scheme": [
+            {"scheme": "phase", "yes": 0, "no": 0, "is_complete": True},
+            {"scheme": "service", "yes": 1, "no": 1, "is_complete": False},
+        ],
+    }
+
+
+def test_draft_reads_like_an_unknown_cro(signed_in):
+    draft = CROFactory.create(status=CROStatus.DRAFT)
+    for tail in ("", "claims/"):
+        hidden = is_problem(signed_in.get(f"/api/v1/cros/{draft.slug}/{tail}"), 404)
+        unknown = is_problem(signed_in.get(f"/api/v1/cros/nobody/{tail}"), 404)
+        assert hidden | {"instance": ""} == unknown | {"instance": ""}
+
+
+def test_claims_carry_their_provenance(signed_in):
+    source = Source.objects.create(
+        kind=SourceKind.REGISTER, title="A register", url="https://register.example/1"
+    )
+    country = TermFactory.create(scheme__code="country", code="pl", label="Poland")
+    claim = ClaimFactory.create(
+        source=source, tier=Tier.REGISTER, country=country, value="2.5"
+    )
+    ClaimFactory.create(cro=claim.cro, status=ClaimStatus.WITHDRAWN)
+
+    page = signed_in.get(f"/api/v1/cros/{claim.cro.slug}/claims/").json()
+
+    assert page["count"] == 1
+    row = page["results"][0]
+    assert row["id"] == str(claim.uuid)
+    assert row["term"] == {
+        "scheme": "service",
+        "code": claim.term.code,
+        "label": claim.term.label,
+    }
+    assert row["source"]["url"] == "https://register.example/1"
+    assert row["country"]["code"] == "pl"
+    assert (row["value"], row["tier"], row["answer"]) == (2.5, 1, True)
+    assert row["expires_on"] is None
+    assert not {"asserted_by", "verified_by", "note"} & row.keys()
+
+
+def test_claims_are_filtered(signed_in):
+    cro = CROFactory.create()
+    yes = ClaimFactory.create(cro=cro)
+    ClaimFactory.create(cro=cro, answer=False, term__scheme__code="technology")
+    address = f"/api/v1/cros/{cro.slug}/claims/"
+
+    def ids(query):
+        return [row["id"] for row in signed_in.get(address + query).json()["results"]]
+
+    assert ids("?answer=true") == [str(yes.uuid)]
+    assert ids("?scheme=service") == [str(yes.uuid)]
+    assert ids(f"?term={yes.term.code}&tier=4") == [str(yes.uuid)]
+    assert ids("?tier=1") == []
+    is_problem(signed_in.get(address + "?tier=9"), 400)
+    is_problem(signed_in.get(address + "?scheme=%00"), 400)
+
+
+def test_vocabularies_count_terms_in_use(signed_in):
+    TermFactory.create()
+    TermFactory.create(deprecated_on=dt.date(2025, 1, 1))
+    page = signed_in.get("/api/v1/vocabularies/").json()
+    assert [(row["code"], row["n_terms"]) for row in page["results"]] == [
+        ("service", 1)
+    ]
+
+
+def test_terms_are_found_and_deprecated_ones_on_request(signed_in):
+    region = TermFactory.create(scheme__code="region", code="eastern-europe")
+    poland = TermFactory.create(scheme__code="country", code="pl", label="Poland")
+    poland.broader.add(region)
+    TermFactory.create(
+        scheme__code="country",
+        code="yu",
+        label="Yugoslavia",
+        deprecated_on=dt.date(2003, 7, 23),
+        replaced_by=poland,
+    )
+
+    def codes(query=""):
+        page = signed_in.get(f"/api/v1/vocabularies/country/{query}").json()
+        return [row["code"] for row in page["results"]]
+
+    assert codes() == ["pl"]
+    assert codes("?include_deprecated=true") == ["pl", "yu"]
+    row = signed_in.get("/api/v1/vocabularies/country/").json()["results"][0]
+    assert row["broader"][0]["code"] == "eastern-europe"
+    is_problem(signed_in.get("/api/v1/vocabularies/nothing/"), 404)
+    is_problem(
+        signed_in.get("/api/v1/vocabularies/country/?include_deprecated=maybe"), 400
+    )
+
+
+def test_unchanged_catalogue_is_a_304(signed_in):
+    cro = CROFactory.create()
+    CatalogState.objects.get_or_create(pk=1)
+    for address in ("/api/v1/cros/", f"/api/v1/cros/{cro.slug}/"):
+        first = signed_in.get(address)
+        etag = first.headers["ETag"]
+        again = signed_in.get(address, headers={"if-none-match": etag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == etag
+
+        CatalogState.objects.filter(pk=1).update(version=F("version") + 1)
+        changed = signed_in.get(address, headers={"if-none-match": etag})
+        assert changed.status_code == 200
+        assert changed.headers["ETag"] != etag
+        is_problem(signed_in.get(address, headers={"if-match": etag}), 412)
+
+
+def test_every_filter_has_its_own_etag(signed_in):
+    tags = {
+        signed_in.get(f"/api/v1/cros/?page_size={n}").headers["ETag"] for n in (1, 2)
+    }
+    assert len(tags) == 2
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_lists_cost_the_same_at_any_length(signed_in, django_assert_max_num_queries, n):
+    cro = CROFactory.create()
+    term = TermFactory.create()
+    for _ in range(n):
+        claim = ClaimFactory.create(cro=cro, term__parent=term)
+        claim.term.broader.add(term)
+        CROFactory.create()
+    with django_assert_max_num_queries(3):
+        signed_in.get("/api/v1/cros/")
+    with django_assert_max_num_queries(3):
+        signed_in.get(f"/api/v1/cros/{cro.slug}/claims/")
+    with django_assert_max_num_queries(4):
+        signed_in.get("/api/v1/vocabularies/service/")
+    with django_assert_max_num_queries(6):
+        signed_in.get(f"/api/v1/cros/{cro.slug}/")
