@@ -1,9 +1,45 @@
 """The words: one table of terms for every coded list."""
 
+import re
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Func, IntegerField, Q, Value, When
+from django.db.models.expressions import RawSQL
+
+PLACES = ("country", "region", "market_class")
+"""Schemes whose terms lie in one another. A regulator is keyed to a country by
+`broader` too, but who knows the regulator has not thereby worked in the country."""
+
+# The term itself, then again and again its children, its members of the same scheme
+# (or, among places, of another), and whatever stands below its MeSH tree numbers.
+_NARROWER = """
+    WITH RECURSIVE narrower AS (
+        SELECT id, scheme_id, tree_numbers FROM catalog_term WHERE id = %s
+        UNION
+        SELECT term.id, term.scheme_id, term.tree_numbers
+        FROM narrower AS wider
+        CROSS JOIN LATERAL (
+            SELECT id FROM catalog_term WHERE parent_id = wider.id
+            UNION ALL
+            SELECT link.from_term_id
+            FROM catalog_term_broader AS link
+            WHERE link.to_term_id = wider.id
+        ) AS below
+        JOIN catalog_term AS term ON term.id = below.id
+        WHERE term.scheme_id = wider.scheme_id
+           OR (term.scheme_id = ANY(%s) AND wider.scheme_id = ANY(%s))
+    )
+    SELECT id FROM narrower
+    UNION
+    SELECT term.id
+    FROM catalog_term AS term
+    CROSS JOIN LATERAL unnest(term.tree_numbers) AS place
+    JOIN (SELECT DISTINCT unnest(tree_numbers) AS number FROM narrower) AS top
+      ON place = top.number OR starts_with(place, top.number || '.')
+    WHERE term.scheme_id = 'condition'
+"""
 
 
 class Scheme(models.Model):
@@ -34,6 +70,54 @@ class TermQuerySet(models.QuerySet["Term"]):
     def current(self) -> "TermQuerySet":
         """Keep the terms a new claim or requirement may use."""
         return self.filter(deprecated_on__isnull=True)
+
+    def narrower(self, term: "Term") -> "TermQuerySet":
+        """Keep `term` and what lies in it: whoever can do these can do the term.
+
+        Down the list's own tree, through `broader` (countries in their regions),
+        and for conditions and therapeutic areas down the MeSH trees.
+        """
+        places = list(PLACES)
+        return self.filter(
+            pk__in=RawSQL(_NARROWER, [term.pk, places, places])  # noqa: S611 - no user text
+        )
+
+    def search(self, text: str) -> "TermQuerySet":
+        """Keep terms whose label, code or a synonym has every word of `text`.
+
+        Best first: the name itself, then names that begin with it, then the rest.
+        Nothing typed gives nothing.
+        """
+        text = " ".join(text.split())
+        if not text:
+            return self.none()
+        names = self.alias(
+            names=Func(
+                F("label"),
+                F("code"),
+                Func(
+                    F("synonyms"),
+                    Value("\n"),
+                    function="array_to_string",
+                    output_field=models.TextField(),
+                ),
+                template="concat_ws(E'\\n', %(expressions)s)",
+                output_field=models.TextField(),
+            )
+        )
+        for word in text.split():
+            names = names.filter(names__icontains=word)
+        pattern = re.escape(text)
+        return names.alias(
+            nearness=Case(
+                When(Q(label__iexact=text) | Q(code__iexact=text), then=0),
+                When(names__iregex=rf"(^|\n){pattern}($|\n)", then=1),
+                When(label__istartswith=text, then=2),
+                When(names__iregex=rf"(^|\n){pattern}", then=3),
+                default=4,
+                output_field=IntegerField(),
+            )
+        ).order_by("nearness", "scheme_id", "position", "label", "pk")
 
 
 class Term(models.Model):
@@ -102,3 +186,7 @@ class Term(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    def narrower(self) -> TermQuerySet:
+        """Give this term and what lies in it; see `TermQuerySet.narrower`."""
+        return Term.objects.narrower(self)

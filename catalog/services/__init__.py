@@ -1,0 +1,1 @@
+"""Changes of the catalogue: keyword-only, each one transaction."""
