@@ -43,6 +43,16 @@ class SponsorQuerySet(models.QuerySet["Sponsor"]):
             )
         )
 
+    def editable_by(self, user: "User | AnonymousUser") -> "SponsorQuerySet":
+        """Keep the sponsors for which this person may make and change studies."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(
+            pk__in=Membership.objects.filter(
+                user=user, is_active=True, role__in=EDITING_ROLES
+            ).values("sponsor")
+        )
+
 
 class Sponsor(TimestampedModel):
     """A tenant: a company that looks for CROs."""
@@ -239,6 +249,35 @@ class Study(TimestampedModel):
 
     def get_absolute_url(self) -> str:
         return reverse("sponsors:study-detail", args=[self.pk])
+
+
+class StudyChange(models.Model):
+    """What one version of a study changed in its fields, and who changed it.
+
+    Requirements and weights keep their own versions; together with these rows
+    any two versions of a study can be told apart.
+    """
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="changes")
+    version = models.PositiveIntegerField(help_text="The version it brought.")
+    fields = models.JSONField(
+        default=dict, help_text="Field to its value before and after, as in JSON."
+    )
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    changed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["study_id", "-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "version"], name="sponsors_study_change_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.version} of {self.study_id}"
 
 
 class RequirementQuerySet(models.QuerySet["Requirement"]):

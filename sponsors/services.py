@@ -1,0 +1,502 @@
+"""Everything that changes a study. Each is one transaction and announces itself."""
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from catalog.importers.records import TrialRecord
+from catalog.models import Term
+from catalog.text import lookup_key
+from catalog.vocabulary import TermResolver
+from sponsors.choices import WeightMethod
+from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
+from sponsors.models import Requirement, Sponsor, Study, StudyChange, Weights
+from sponsors.signals import study_changed
+from sponsors.wanted import Wanted, find_terms
+
+if TYPE_CHECKING:
+    from cro_portal.accounts.models import User
+
+FIELDS = (
+    "title",
+    "registry_id",
+    "study_type",
+    "design",
+    "participants",
+    "n_sites",
+    "start_date",
+    "end_date",
+    "sex",
+    "min_age_years",
+    "max_age_years",
+    "is_rare_disease",
+    "further_studies",
+    "staff_needed_fte",
+    "sponsor_size",
+    "notes",
+    "conditions_not_coded",
+)
+"""The fields of a study that a person may set."""
+
+ADULT_AT, ELDERLY_FROM = 18, 65
+
+
+class StudyChanged(Exception):
+    """Somebody saved the study after it was read; nothing of this save was kept.
+
+    `study` is the study as it is now, `changes` what happened since, oldest first.
+    """
+
+    def __init__(self, study: Study, changes: Sequence[StudyChange]) -> None:
+        super().__init__("The study was changed meanwhile.")
+        self.study = study
+        self.changes = changes
+
+
+class DuplicateStudy(Exception):
+    """The sponsor has a study with this registry number already."""
+
+    def __init__(self, existing: Study) -> None:
+        super().__init__(f"{existing.registry_id} is there already.")
+        self.existing = existing
+
+
+@transaction.atomic
+def create_study(
+    *,
+    sponsor: Sponsor,
+    by: "User",
+    values: Mapping[str, Any],
+    requirements: Sequence[Wanted] = (),
+    from_register: Iterable[str] = (),
+) -> Study:
+    """Begin a study at version 1.
+
+    Parameters
+    ----------
+    values : fields of `FIELDS`; what is left out stays empty
+    from_register : names of fields whose values a register's record gave
+
+    Raises
+    ------
+    ValidationError
+        By field, or under `requirements`.
+    """
+    study = Study(
+        sponsor=sponsor,
+        created_by=by,
+        from_register=sorted(from_register),
+        **{"sponsor_size": sponsor.size, **_known_fields(values)},
+    )
+    study.full_clean(exclude=["sponsor", "created_by"])
+    terms = _terms_or_errors(requirements)
+    study.save()
+    _begin(study, zip(requirements, terms, strict=True))
+    study_changed.send(sender=Study, study_id=study.pk)
+    return study
+
+
+@transaction.atomic
+def create_study_from_record(
+    *, sponsor: Sponsor, by: "User", record: TrialRecord, accept_duplicate: bool = False
+) -> Study:
+    """Begin a study with what a register's record says, marked as such.
+
+    What the record says and no field or term can hold stands in the study's
+    notes and in `conditions_not_coded`.
+
+    Raises
+    ------
+    DuplicateStudy
+        When the sponsor has a study of this number, unless that is accepted.
+        Two at the same time count too: the second waits for the first.
+    """
+    Sponsor.objects.select_for_update().get(pk=sponsor.pk)
+    same = Study.objects.filter(sponsor=sponsor, registry_id=record.registry_id)
+    if not accept_duplicate and (existing := same.first()):
+        raise DuplicateStudy(existing)
+    prefill = read_record(record)
+    return create_study(
+        sponsor=sponsor,
+        by=by,
+        values=prefill.values,
+        requirements=prefill.requirements,
+        from_register=[
+            name
+            for name, value in prefill.values.items()
+            if value not in (None, "", []) and name != "notes"
+        ],
+    )
+
+
+@transaction.atomic
+def update_study(
+    *,
+    study: Study,
+    expected_version: int,
+    by: "User",
+    values: Mapping[str, Any] | None = None,
+    requirements: Sequence[Wanted] | None = None,
+) -> Study:
+    """Change fields, requirements or both; the version rises by one.
+
+    Saving what is there already changes nothing, not even the version.
+
+    Parameters
+    ----------
+    expected_version : the version that `by` read
+    values : fields of `FIELDS`; those left out stay
+    requirements : everything the study asks for from now on; None leaves them
+
+    Raises
+    ------
+    StudyChanged
+        When the study is past `expected_version`.
+    ValidationError
+        By field, or under `requirements`.
+    """
+    study = _lock(study, expected_version)
+    before = {name: getattr(study, name) for name in FIELDS}
+    for name, value in _known_fields(values or {}).items():
+        setattr(study, name, value)
+    study.full_clean(exclude=["sponsor", "created_by"])
+    after = {name: getattr(study, name) for name in FIELDS}
+    changed = [name for name in FIELDS if before[name] != after[name]]
+    ended, begun = ([], []) if requirements is None else _compare(study, requirements)
+    if not (changed or ended or begun):
+        return study
+    study.from_register = [n for n in study.from_register if n not in changed]
+    _next_version(
+        study,
+        by,
+        {name: [_plain(before[name]), _plain(after[name])] for name in changed},
+    )
+    Requirement.objects.filter(pk__in=[row.pk for row in ended]).update(
+        until_version=study.version
+    )
+    _begin(study, begun)
+    study_changed.send(sender=Study, study_id=study.pk)
+    return study
+
+
+@transaction.atomic
+def set_weights(
+    *,
+    study: Study,
+    expected_version: int,
+    by: "User",
+    values: Mapping[str, float],
+    method: str = WeightMethod.POINTS,
+    raw: Mapping[str, Any] | None = None,
+) -> Study:
+    """Say what matters how much in this study; the next ranking uses it.
+
+    Parameters
+    ----------
+    values : every criterion's weight, at any scale
+    raw : the answers as given, when they are more than the weights
+
+    Raises
+    ------
+    StudyChanged
+        When the study is past `expected_version`.
+    ValidationError
+        Under `weights`, when `check_weights` refuses them.
+    """
+    weights = check_weights(values)
+    study = _lock(study, expected_version)
+    if weights == current_weights(study):
+        return study
+    _next_version(study, by, {})
+    Weights.objects.create(
+        study=study,
+        since_version=study.version,
+        values=weights,
+        method=method,
+        raw=dict(values if raw is None else raw),
+        created_by=by,
+    )
+    study_changed.send(sender=Study, study_id=study.pk)
+    return study
+
+
+def current_weights(study: Study) -> dict[str, float]:
+    """Give the weights that hold at the study's version: criterion to weight."""
+    row = study.weights.at(study.version).first()
+    return dict(row.values) if row else dict(DEFAULT_WEIGHTS)
+
+
+def check_weights(values: Mapping[str, float]) -> dict[str, float]:
+    """Give the weights in the order of the criteria.
+
+    Raises
+    ------
+    ValidationError
+        Unless there is one finite number of at least 0 for every criterion and
+        for nothing else, and one of them is above 0.
+    """
+    problems = []
+    for code in values.keys() - DEFAULT_WEIGHTS.keys():
+        problems.append(f"“{code}” is no criterion; they are {_criteria_codes()}.")
+    for criterion in CRITERIA:
+        value = values.get(criterion.code)
+        if value is None:
+            problems.append(f"Say a weight for {criterion.label}; 0 leaves it out.")
+        elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            problems.append(f"The weight of {criterion.label} must be a number.")
+        elif not math.isfinite(value):
+            problems.append(f"The weight of {criterion.label} must be a finite number.")
+        elif value < 0:
+            problems.append(f"The weight of {criterion.label} must not be negative.")
+    if not problems and not any(values.values()):
+        problems.append("At least one criterion needs a weight above 0.")
+    if problems:
+        raise ValidationError({"weights": problems})
+    return {criterion.code: float(values[criterion.code]) for criterion in CRITERIA}
+
+
+@dataclass(frozen=True)
+class Prefill:
+    """What a record gives a study: values of fields, and requirements."""
+
+    values: dict[str, Any]
+    requirements: list[Wanted]
+
+
+def read_record(record: TrialRecord) -> Prefill:
+    """Put a register's record in the words of a study; nothing is stored.
+
+    One query, for the terms. Countries get the share of sites they have among
+    the sites whose country is known to the portal.
+    """
+    resolver = TermResolver.load(("condition", "country", "modality", "phase"))
+    notes = list(record.notes)
+    conditions, not_coded = _conditions(record, resolver)
+    countries, unknown = _countries(record, resolver)
+    if unknown:
+        notes.append(
+            f"Countries the portal does not know were left out: {', '.join(unknown)}."
+        )
+    phase = resolver.resolve_phase(record.phases)
+    if record.phases and phase is None:
+        notes.append(
+            f"No phase of the portal is {' + '.join(record.phases)}; it was left out."
+        )
+    modalities = [resolver.resolve_modality(kind) for kind in record.intervention_types]
+    found = [phase, *modalities]
+    for date, what in ((record.start, "start"), (record.completion, "end")):
+        if date and date.precision != "day":
+            notes.append(
+                f"The register knows the {date.precision} of the {what} only ({date}); "
+                "its first day was taken."
+            )
+    return Prefill(
+        values={
+            "title": record.title,
+            "registry_id": record.registry_id,
+            "study_type": record.study_type,
+            "design": record.design,
+            "participants": record.participants,
+            "n_sites": record.n_sites,
+            "start_date": record.start.first_day if record.start else None,
+            "end_date": record.completion.first_day if record.completion else None,
+            "sex": record.sex,
+            "min_age_years": record.min_age_years,
+            "max_age_years": record.max_age_years,
+            "conditions_not_coded": not_coded,
+            "notes": "\n".join(notes),
+        },
+        requirements=[
+            *_asked(term for term in [*conditions, *found] if term),
+            *_asked(_populations(record)),
+            *(
+                Wanted("country", term.code, share=share, is_from_register=True)
+                for term, share in countries
+            ),
+        ],
+    )
+
+
+def _asked(terms: Iterable[Term]) -> list[Wanted]:
+    codes = dict.fromkeys((term.scheme_id, term.code) for term in terms)
+    return [Wanted(scheme, code, is_from_register=True) for scheme, code in codes]
+
+
+def _conditions(
+    record: TrialRecord, resolver: TermResolver
+) -> tuple[list[Term], list[str]]:
+    """Give the terms of the record's conditions, and the words without a term.
+
+    The register does not say which MeSH term stands for which of its words, so
+    a word is taken as coded when it is a term's name or holds all words of one
+    of the record's MeSH names ("Persistent Allergic Asthma" holds "Asthma").
+    Where no condition has a term, the record's deepest ancestor that has one
+    stands in.
+    """
+    terms: dict[int, Term] = {}
+    not_coded: list[str] = []
+    coded_words: list[set[str]] = []
+    for mesh in record.mesh_conditions:
+        if term := resolver.resolve_condition(mesh.label, mesh.id):
+            terms[term.pk] = term
+            coded_words.append(set(lookup_key(mesh.label).split()))
+        else:
+            not_coded.append(mesh.label)
+    for words in record.conditions:
+        if term := resolver.resolve_condition(words):
+            terms[term.pk] = term
+        elif not any(names <= set(lookup_key(words).split()) for names in coded_words):
+            not_coded.append(words)
+    if not terms:
+        ancestors = [
+            term
+            for mesh in record.mesh_ancestors
+            if (term := resolver.resolve_condition(mesh.label, mesh.id))
+        ]
+        deepest = max(ancestors, key=_depth, default=None)
+        if deepest:
+            terms[deepest.pk] = deepest
+    return list(terms.values()), list(dict.fromkeys(filter(None, not_coded)))
+
+
+def _depth(term: Term) -> int:
+    return max((number.count(".") for number in term.tree_numbers), default=-1)
+
+
+def _countries(
+    record: TrialRecord, resolver: TermResolver
+) -> tuple[list[tuple[Term, float]], list[str]]:
+    n_sites: dict[int, int] = {}
+    terms: dict[int, Term] = {}
+    unknown: list[str] = []
+    for country in record.countries:
+        if term := resolver.resolve_country(country.name):
+            terms[term.pk] = term
+            n_sites[term.pk] = n_sites.get(term.pk, 0) + country.n_sites
+        else:
+            unknown.append(country.name)
+    total = sum(n_sites.values())
+    return [(terms[pk], n / total) for pk, n in n_sites.items()], unknown
+
+
+def _populations(record: TrialRecord) -> list[Term]:
+    codes = set()
+    youngest, oldest = record.min_age_years, record.max_age_years
+    if (youngest is not None and youngest < ADULT_AT) or (
+        oldest is not None and oldest < ADULT_AT
+    ):
+        codes.add("paediatric")
+    if youngest is not None and youngest >= ELDERLY_FROM:
+        codes.add("elderly")
+    if record.healthy_volunteers:
+        codes.add("healthy-volunteers")
+    return list(Term.objects.of("population").current().filter(code__in=codes))
+
+
+def _known_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := values.keys() - set(FIELDS):
+        raise TypeError(f"not fields of a study: {sorted(unknown)}")
+    return dict(values)
+
+
+def _lock(study: Study, expected_version: int) -> Study:
+    """Give the study as it is now, locked until the transaction ends."""
+    now = Study.objects.select_for_update().get(pk=study.pk)
+    if now.version != expected_version:
+        changes = now.changes.filter(version__gt=expected_version)
+        raise StudyChanged(
+            now, list(changes.select_related("changed_by").order_by("version"))
+        )
+    return now
+
+
+def _next_version(study: Study, by: "User", fields: dict[str, Any]) -> None:
+    study.version += 1
+    study.save()
+    StudyChange.objects.create(
+        study=study, version=study.version, fields=fields, changed_by=by
+    )
+
+
+def _terms_or_errors(
+    requirements: Sequence[Wanted], kept: Iterable[int] = ()
+) -> list[Term]:
+    try:
+        terms = find_terms(requirements, kept=kept)
+    except ValidationError as error:
+        raise ValidationError({"requirements": error.messages}) from None
+    shares = math.fsum(wanted.share or 0 for wanted in requirements)
+    if shares > 1 + 1e-6:
+        raise ValidationError(
+            {
+                "requirements": [
+                    f"The countries' shares sum to {shares:.0%}; together they can be "
+                    "100 % at most."
+                ]
+            }
+        )
+    return terms
+
+
+def _compare(
+    study: Study, requirements: Sequence[Wanted]
+) -> tuple[list[Requirement], list[tuple[Wanted, Term]]]:
+    """Tell which current rows end and what begins instead."""
+    current = {row.term_id: row for row in study.requirements.current()}
+    terms = _terms_or_errors(requirements, kept=current)
+    begun = []
+    same: set[int] = set()
+    for wanted, term in zip(requirements, terms, strict=True):
+        row = current.get(term.pk)
+        if row and (row.importance, row.share) == (wanted.importance, wanted.share):
+            same.add(row.pk)
+            continue
+        is_from_register = (
+            wanted.is_from_register
+            if row is None
+            else row.is_from_register and row.share == wanted.share
+        )
+        begun.append(
+            (
+                Wanted(
+                    wanted.scheme,
+                    wanted.code,
+                    wanted.importance,
+                    wanted.share,
+                    is_from_register,
+                ),
+                term,
+            )
+        )
+    return [row for row in current.values() if row.pk not in same], begun
+
+
+def _begin(study: Study, pairs: Iterable[tuple[Wanted, Term]]) -> None:
+    Requirement.objects.bulk_create(
+        Requirement(
+            study=study,
+            term=term,
+            importance=wanted.importance,
+            share=wanted.share,
+            is_from_register=wanted.is_from_register,
+            since_version=study.version,
+        )
+        for wanted, term in pairs
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Give a field's value as JSON holds it."""
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _criteria_codes() -> str:
+    return ", ".join(DEFAULT_WEIGHTS)
