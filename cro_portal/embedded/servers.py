@@ -18,7 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cro_portal.embedded.errors import EmbeddedServerError, explain, tail
 from cro_portal.embedded.lifeline import ends_with_parent
@@ -211,7 +214,8 @@ def make_postgres_data(layout: Layout) -> list[str]:
     It is made beside its place and moved there whole, so a half-made one is
     never taken for a database.
     """
-    data, notes = layout.postgres_data, []
+    data = layout.postgres_data
+    notes: list[str] = []
     if data.exists():
         _check_version(data)
         check_space(layout, NEXT_START_MEGABYTES)
@@ -331,13 +335,11 @@ def _gone(pid: int, seconds: float) -> bool:
 
 
 def _is_our_postgres(pid: int, layout: Layout) -> bool:
-    found = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    return "postgres" in found and str(layout.postgres_data) in found
+    try:
+        command = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return bool(command) and str(layout.postgres_data) in command
 
 
 def start_postgres(layout: Layout, *, durable: bool) -> subprocess.Popen[bytes]:
@@ -439,7 +441,9 @@ def start_redis(layout: Layout) -> subprocess.Popen[bytes]:
 def redis_process(layout: Layout) -> int | None:
     """Return the process id of the Redis that answers on our socket, if one does."""
     client = redis.Redis(
-        unix_socket_path=str(layout.redis_socket), socket_timeout=1, retry=None
+        unix_socket_path=str(layout.redis_socket),
+        socket_timeout=1,
+        retry=Retry(NoBackoff(), 0),
     )
     try:
         return int(client.info("server")["process_id"])

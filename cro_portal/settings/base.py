@@ -7,6 +7,7 @@ import dj_database_url
 from celery.schedules import schedule
 from environs import Env
 
+from cro_portal import processes
 from cro_portal.embedded import paths
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ INSTALLED_APPS = [
     "knox",
     "rest_framework",
     "template_partials",
+    "cro_portal",
     "cro_portal.accounts",
     "cro_portal.common",
     "catalog",
@@ -44,6 +46,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "cro_portal.common.security.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -74,20 +77,20 @@ TEMPLATES = [
 # The application's role owns no table; migrations run as the owner
 # (`manage.py` sets CRO_AS_OWNER for them).
 APP_URL = env.str("DATABASE_URL", default="") or paths.layout().database_url("cro_app")
-OWNER_URL = env.str("DATABASEOWNER_URL", default="") or (
+OWNER_URL = env.str("DATABASE_OWNER_URL", default="") or (
     env.str("DATABASE_URL", default="") or paths.layout().database_url("cro_owner")
 )
 AS_OWNER = env.bool("CRO_AS_OWNER", default=False)
-DATABASES = {
-    "default": {
-        **dj_database_url.parse(
-            OWNER_URL if AS_OWNER else APP_URL,
-            conn_max_age=60,
-            conn_health_checks=True,
-        ),
-        "ATOMIC_REQUESTS": False,
-    }
-}
+_database = dj_database_url.parse(
+    OWNER_URL if AS_OWNER else APP_URL, conn_max_age=60, conn_health_checks=True
+)
+if processes.current() in processes.DATABASE_LIMITS:
+    # A stuck query or a forgotten transaction ends by itself (docs/operations.md).
+    _limits = processes.DATABASE_LIMITS[processes.current()]
+    _database.setdefault("OPTIONS", {}).setdefault(
+        "options", " ".join(f"-c {name}={value}" for name, value in _limits.items())
+    )
+DATABASES = {"default": {**_database, "ATOMIC_REQUESTS": False}}
 REDIS_URL = env.str("REDIS_URL", default="") or paths.layout().redis_url()
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -119,6 +122,22 @@ STORAGES = {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+
+# What a page may load. htmx and our scripts are files; widths of bars are style
+# attributes. The admin's packages bring inline scripts and Alpine (eval).
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+ADMIN_SCRIPT_SRC = "'self' 'unsafe-inline' 'unsafe-eval'"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -200,7 +219,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Celery (why each: docs/operations.md)
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = processes.broker_url(REDIS_URL)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -225,6 +244,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 0,
 }
 CELERY_BEAT_SCHEDULE = {
+    "heartbeat": {"task": "cro_portal.tasks.heartbeat", "schedule": schedule(5.0)},
     "sweep-rankings": {"task": "matching.tasks.sweep", "schedule": schedule(2.0)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
