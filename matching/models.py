@@ -1,11 +1,16 @@
 """Rankings, and the work that is still to do on them."""
 
+import datetime as dt
 import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from catalog.models import CRO
 from cro_portal.common.models import TimestampedModel
@@ -56,7 +61,9 @@ class Ranking(models.Model):
     n_conditional = models.PositiveIntegerField()
     n_near_miss = models.PositiveIntegerField()
     n_excluded = models.PositiveIntegerField()
-    computed_at = models.DateTimeField(auto_now_add=True)
+    computed_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="By the database's clock."
+    )
     compute_ms = models.FloatField(null=True)
 
     objects = RankingQuerySet.as_manager()
@@ -123,11 +130,102 @@ class RankingEntry(models.Model):
         return f"{self.position}: {self.cro_id}"
 
 
+@dataclass(frozen=True)
+class Lease:
+    """The right to compute a study's ranking up to `wanted`, until it runs out."""
+
+    study_id: uuid.UUID
+    wanted: int
+    lease_no: int
+    attempt: int
+
+
+RAISE_WANTED = """
+    INSERT INTO matching_rankingwork AS work
+           (study_id, wanted, done, lease_no, attempts, changed_at, error)
+    SELECT id, 1, 0, 0, 0, statement_timestamp(), ''
+      FROM sponsors_study
+     WHERE %(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s::uuid[])
+     ORDER BY id
+        ON CONFLICT (study_id) DO UPDATE
+       SET wanted = work.wanted + 1,
+           hinted_at = NULL,
+           changed_at = CASE WHEN work.done < work.wanted THEN work.changed_at
+                             ELSE excluded.changed_at END,
+           attempts = CASE WHEN %(afresh)s THEN 0 ELSE work.attempts END,
+           error = CASE WHEN %(afresh)s THEN '' ELSE work.error END
+"""
+
+
+class RankingWorkQuerySet(models.QuerySet["RankingWork"]):
+    """Questions about work, and the two steps that must be one statement each."""
+
+    def behind(self) -> "RankingWorkQuerySet":
+        """Keep the work that is not done."""
+        return self.filter(done__lt=F("wanted"))
+
+    def due(self) -> "RankingWorkQuerySet":
+        """Keep the work somebody should take now: behind, not taken, not failed."""
+        return (
+            self.behind()
+            .filter(attempts__lt=MAX_ATTEMPTS)
+            .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
+        )
+
+    def failed(self) -> "RankingWorkQuerySet":
+        """Keep the work that waits for a person."""
+        return (
+            self.behind()
+            .filter(attempts__gte=MAX_ATTEMPTS)
+            .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
+        )
+
+    def raise_wanted(
+        self, study_ids: Collection[uuid.UUID] | None, *, afresh: bool
+    ) -> None:
+        """Ask for fresh rankings of some studies; of all with None.
+
+        One statement that waits for whoever holds a row, so that no mark is ever
+        lost to a computation that is just being published. With `afresh` the
+        attempts are counted anew.
+        """
+        ids = None if study_ids is None else [str(pk) for pk in study_ids]
+        with connection.cursor() as cursor:
+            cursor.execute(RAISE_WANTED, {"ids": ids, "afresh": afresh})
+
+    def lease(self, study_id: uuid.UUID, duration: dt.timedelta) -> Lease | None:
+        """Take a study's work for a while; None if nobody wants it or it is taken."""
+        with transaction.atomic():
+            work = (
+                self.due()
+                .filter(pk=study_id)
+                .select_for_update(skip_locked=True)
+                .first()
+            )
+            if work is None:
+                return None
+            lease = Lease(study_id, work.wanted, work.lease_no + 1, work.attempts + 1)
+            self.filter(pk=study_id).update(
+                lease_until=Now() + duration,
+                lease_no=lease.lease_no,
+                attempts=lease.attempt,
+                error="",
+            )
+        return lease
+
+    def held(self, lease: Lease) -> "RankingWorkQuerySet":
+        """Keep the row of a lease if nobody took it over and it is not done."""
+        return self.filter(
+            pk=lease.study_id, lease_no=lease.lease_no, done__lt=lease.wanted
+        )
+
+
 class RankingWork(models.Model):
     """What is to do for a study's ranking: the truth that Celery is only told of.
 
     `wanted` rises with each change, `done` follows; `lease_no` is the fencing
-    number: who publishes must still hold it.
+    number: who publishes must still hold it. `lease_until` in the past says when
+    the work was last given back.
     """
 
     study = models.OneToOneField(
@@ -138,8 +236,13 @@ class RankingWork(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_no = models.BigIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0)
-    changed_at = models.DateTimeField()
+    changed_at = models.DateTimeField(help_text="Since when the ranking is behind.")
+    hinted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the sweeper last told a worker."
+    )
     error = models.TextField(blank=True, help_text="What the last attempt died of.")
+
+    objects = RankingWorkQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "ranking work"
@@ -166,8 +269,16 @@ class RankingWork(models.Model):
         return self.done < self.wanted
 
     @property
+    def is_running(self) -> bool:
+        return (
+            self.is_due
+            and self.lease_until is not None
+            and self.lease_until > timezone.now()
+        )
+
+    @property
     def has_failed(self) -> bool:
-        return self.is_due and self.attempts >= MAX_ATTEMPTS
+        return self.is_due and self.attempts >= MAX_ATTEMPTS and not self.is_running
 
 
 class RankingRunQuerySet(models.QuerySet["RankingRun"]):

@@ -245,9 +245,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "cro_portal.tasks.heartbeat", "schedule": schedule(5.0)},
-    "sweep-rankings": {"task": "matching.tasks.sweep", "schedule": schedule(2.0)},
+    "sweep-rankings": {
+        "task": "matching.tasks.sweep",
+        "schedule": schedule(2.0),
+        "options": {"expires": 10},
+    },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+# Rankings: how long a worker may hold a study before another takes over, and when
+# the sweeper stops waiting for workers and computes by itself.
+RANKING_LEASE_SECONDS = env.int("CRO_RANKING_LEASE_SECONDS", default=30)
+RANKING_INLINE_AFTER_SECONDS = env.int("CRO_RANKING_INLINE_AFTER_SECONDS", default=60)
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = env.str("CRO_FROM_EMAIL", default="portal@localhost")

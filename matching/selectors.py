@@ -1,0 +1,114 @@
+"""What pages and API show of rankings."""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+
+from matching.models import Group, Ranking, RankingEntry, RankingRun, RankingWork
+from sponsors.models import Study
+
+
+class RankingState(StrEnum):
+    """How the newest ranking stands to what is known now."""
+
+    FRESH = "fresh"
+    UPDATING = "updating"
+    FAILED = "failed"
+    NEVER = "never"
+
+
+class RunState(StrEnum):
+    """What became of somebody's request for a ranking."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class RankingGroup:
+    """The kept entries of one group, best first, and how many CROs it has."""
+
+    group: Group
+    count: int
+    entries: tuple[RankingEntry, ...]
+
+
+@dataclass(frozen=True)
+class RankingPage:
+    """A study's newest ranking and how fresh it is.
+
+    `since` says since when it is behind (updating, failed) or when it was
+    computed (fresh); `error` why the last attempt failed.
+    """
+
+    study: Study
+    ranking: Ranking | None
+    groups: tuple[RankingGroup, ...]
+    state: RankingState
+    since: dt.datetime | None
+    error: str
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether asking again soon will show nothing new by itself."""
+        return self.state is not RankingState.UPDATING
+
+
+def ranking_page(study: Study) -> RankingPage:
+    """Gather a study's newest ranking; the study must be one the reader may see.
+
+    Three queries, whatever the number of entries; the entries' CROs are loaded.
+    """
+    # The work first: a ranking published between the two reads then shows as
+    # updating for one more look, and never an old one as fresh.
+    work = RankingWork.objects.filter(study=study).first()
+    ranking = Ranking.objects.filter(study=study).first()
+    state = _state(work, ranking)
+    since = None
+    if state is RankingState.FRESH and ranking is not None:
+        since = ranking.computed_at
+    elif work is not None and work.is_due:
+        since = work.changed_at
+    return RankingPage(
+        study=study,
+        ranking=ranking,
+        groups=_groups(ranking) if ranking else (),
+        state=state,
+        since=since,
+        error=work.error if work and state is RankingState.FAILED else "",
+    )
+
+
+def _state(work: RankingWork | None, ranking: Ranking | None) -> RankingState:
+    if work is not None and work.has_failed:
+        return RankingState.FAILED
+    if work is not None and work.is_due:
+        return RankingState.UPDATING
+    return RankingState.NEVER if ranking is None else RankingState.FRESH
+
+
+def _groups(ranking: Ranking) -> tuple[RankingGroup, ...]:
+    counts = {
+        Group.ELIGIBLE: ranking.n_eligible,
+        Group.CONDITIONAL: ranking.n_conditional,
+        Group.NEAR_MISS: ranking.n_near_miss,
+        Group.EXCLUDED: ranking.n_excluded,
+    }
+    kept: dict[int, list[RankingEntry]] = {group: [] for group in Group}
+    for entry in ranking.entries.select_related("cro").order_by("position"):
+        kept[entry.group].append(entry)
+    return tuple(
+        RankingGroup(group, counts[group], tuple(kept[group])) for group in Group
+    )
+
+
+def run_state(run: RankingRun) -> RunState:
+    """Return what became of a run: its state follows from the study's work."""
+    work = RankingWork.objects.get(study=run.study_id)
+    if work.done >= run.wanted:
+        return RunState.DONE
+    if work.has_failed:
+        return RunState.FAILED
+    return RunState.RUNNING if work.is_running else RunState.QUEUED

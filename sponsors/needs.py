@@ -1,0 +1,74 @@
+"""What a study asks for, as plain values: stored, or typed and never stored."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cro_portal.common.db import one_moment
+from sponsors.models import Requirement, Study, Weights
+
+
+@dataclass(frozen=True)
+class RequirementSpec:
+    """One thing asked for. `share` is a country's share of the sites, 0 to 1."""
+
+    term_id: int
+    importance: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class NeedSpec:
+    """A study's question. None and "" mean the study does not say.
+
+    `weights` is criterion to weight, any scale; empty means the method's default.
+    """
+
+    requirements: tuple[RequirementSpec, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    start_date: dt.date | None = None
+    participants: int | None = None
+    n_sites: int | None = None
+    is_rare_disease: bool | None = None
+    further_studies: int = 0
+    staff_needed_fte: float | None = None
+    sponsor_size: str = ""
+
+
+@dataclass(frozen=True)
+class StudyNeed:
+    """A stored study's question and the versions it was read at.
+
+    `weights_version` is 0 where the method's default weights hold.
+    """
+
+    study_version: int
+    weights_version: int
+    spec: NeedSpec
+
+
+def need_of_study(study_id: uuid.UUID) -> StudyNeed:
+    """Read a study, its requirements and its weights as of one moment."""
+    with one_moment():
+        study = Study.objects.get(pk=study_id)
+        asked = Requirement.objects.filter(study=study).at(study.version)
+        rows = asked.order_by("term_id").values_list("term_id", "importance", "share")
+        requirements = tuple(RequirementSpec(*row) for row in rows)
+        weights = Weights.objects.filter(study=study).at(study.version).first()
+    staff = study.staff_needed_fte
+    return StudyNeed(
+        study_version=study.version,
+        weights_version=weights.since_version if weights else 0,
+        spec=NeedSpec(
+            requirements=requirements,
+            weights=weights.values if weights else {},
+            start_date=study.start_date,
+            participants=study.participants,
+            n_sites=study.n_sites,
+            is_rare_disease=study.is_rare_disease,
+            further_studies=study.further_studies,
+            staff_needed_fte=None if staff is None else float(staff),
+            sponsor_size=study.sponsor_size,
+        ),
+    )
