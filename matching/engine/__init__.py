@@ -4,5 +4,9 @@ The method is written for people in docs/method.md. No Django, clock or chance
 in here: the same arrays give the same bytes.
 """
 
-VERSION = "1"
-"""Version of the method; part of every digest."""
+from matching.engine.explaining import explain
+from matching.engine.prepared import Prepared, prepare
+from matching.engine.ranking import rank, smallest_relaxation
+from matching.engine.version import VERSION
+
+__all__ = ["VERSION", "Prepared", "explain", "prepare", "rank", "smallest_relaxation"]

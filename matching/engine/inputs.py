@@ -16,6 +16,8 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 Int32s: TypeAlias = npt.NDArray[np.int32]
 Int8s: TypeAlias = npt.NDArray[np.int8]
 Bools: TypeAlias = npt.NDArray[np.bool_]
+Indices: TypeAlias = Ints | Int32s
+"""Positions in another array."""
 
 NO_DAY = np.iinfo(np.int32).max
 
@@ -44,7 +46,10 @@ class Terms:
     condition, therapeutic_area, phase, country, regulator, service, technology,
     modality, population, certification, engagement, metric.
     `tree` holds the MeSH tree numbers of conditions and therapeutic areas: one
-    (term, tree number) pair a row.
+    (term, tree number) pair a row. `member_term`, `wider_term` are links across
+    lists, a pair a row: a country and a region it lies in, a region and a wider
+    one, and a regulator and the countries or regions it speaks for (either way
+    round).
     """
 
     scheme: tuple[str, ...]
@@ -53,6 +58,8 @@ class Terms:
     parent: Int32s  # (n_terms,) -1 none; a narrower yes answers a wider question
     tree_term: Int32s  # (n_tree,)
     tree_number: tuple[str, ...]  # (n_tree,)
+    member_term: Int32s  # (n_links,)
+    wider_term: Int32s  # (n_links,)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,25 @@
 """What the engine answers."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
 
 from matching.engine.inputs import Bools, Floats, Int8s, Ints
 
 PASS, FAIL, UNKNOWN = 0, 1, 2
 ELIGIBLE, CONDITIONAL, NEAR_MISS, EXCLUDED = 0, 1, 2, 3
+
+KNOWN_WIDTH = 0.5
+"""An interval narrower than this is known."""
+
+_ROUNDING = 1e-9
+
+
+def is_known(low: Floats, high: Floats) -> Bools:
+    """Say which intervals are known; a width of 0.5 but for rounding is not."""
+    return high - low < KNOWN_WIDTH - _ROUNDING
 
 
 @dataclass(frozen=True)
@@ -34,8 +48,6 @@ class Ranking:
     low: Floats  # (n_cros, n_leaves)
     value: Floats  # (n_cros, n_leaves)
     high: Floats  # (n_cros, n_leaves)
-    known: Bools  # (n_cros, n_leaves): high - low < 0.5
-    contribution: Floats  # (n_cros, n_leaves)
     score: Floats  # (n_cros,)
     score_low: Floats
     score_high: Floats
@@ -46,9 +58,23 @@ class Ranking:
     order: Ints  # (n_cros,) CROs best first
     digest: str  # SHA-256 of the canonical inputs and VERSION
 
+    @cached_property
+    def weights(self) -> Floats:
+        """(n_leaves,) weights of the leaves in the whole, sum 1."""
+        return np.array([leaf.weight for leaf in self.leaves])
 
-@dataclass(frozen=True)
-class Fact:
+    @cached_property
+    def known(self) -> Bools:
+        """(n_cros, n_leaves): high - low < 0.5."""
+        return is_known(self.low, self.high)
+
+    @cached_property
+    def contribution(self) -> Floats:
+        """(n_cros, n_leaves) value * weight. For a few CROs, index `value` first."""
+        return self.value * self.weights
+
+
+class Fact(NamedTuple):
     """One thing behind a leaf value.
 
     `kind` is claim, record (track record), complete_list or nothing; `term` the
@@ -67,8 +93,7 @@ class Fact:
     numbers: dict[str, float]
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a CRO has its value in a leaf: the facts it came from."""
 
     leaf: int  # position in Ranking.leaves
@@ -80,8 +105,7 @@ class Reason:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """One CRO's reasons, in the order of the leaves, and its weakest link.
 
     `weakest` is the leaf with the largest loss; -1 when nothing is lost.

@@ -1,0 +1,551 @@
+"""Why a CRO has its values: the claims, trials and numbers behind each leaf."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from matching.engine import leaves, mesh
+from matching.engine.asked import Asked
+from matching.engine.inputs import NO_DAY, Bools, Floats, Indices, Ints, Need
+from matching.engine.knowledge import (
+    UNKNOWN_HIGH,
+    UNKNOWN_LOW,
+    UNKNOWN_VALUE,
+    Trace,
+    know,
+)
+from matching.engine.leaves import Answers
+from matching.engine.prepared import CONDITION_SCHEMES, PLACE_SCHEMES, Prepared
+from matching.engine.record import CLOSENESS
+from matching.engine.results import Explanation, Fact, Leaf, Ranking, Reason
+
+MOST_TRIALS = 5
+"""Trials named in one fact."""
+
+LEAST_LOSS = 1e-12
+"""Less is rounding, and nobody's weakest link."""
+
+Facts = list[tuple[Fact, ...]]
+
+
+def explain(
+    prepared: Prepared, need: Need, ranking: Ranking, cros: Sequence[int]
+) -> list[Explanation]:
+    """Give the reasons of some CROs, such as the first page, in the order asked.
+
+    Parameters
+    ----------
+    ranking : the answer of `rank` to the same `prepared` and `need`
+    cros : positions in the catalogue, no CRO twice
+
+    Facts of a coverage leaf are one per term asked, so their weighed mean is the
+    leaf's value; other leaves have one fact.
+    """
+    page = np.array(sorted(cros), np.int64)
+    if not page.size:
+        return []
+    place = {cro: i for i, cro in enumerate(page.tolist())}
+    sheet = _Sheet(Answers(Asked(prepared, need)), page, ranking)
+    facts = [sheet.facts_of(i, leaf) for i, leaf in enumerate(ranking.leaves)]
+    gates = [sheet.gate(int(j)) for j in ranking.gate_requirement]
+    low, value, high = (
+        end[page].tolist() for end in (ranking.low, ranking.value, ranking.high)
+    )
+    weights = ranking.weights.tolist()
+    found = []
+    for k in (place[cro] for cro in cros):
+        reasons = tuple(
+            Reason(i, lo, v, hi, v * w, (1.0 - v) * w, facts[i][k])
+            for i, (lo, v, hi, w) in enumerate(
+                zip(low[k], value[k], high[k], weights, strict=True)
+            )
+        )
+        weakest = max(reasons, key=lambda reason: reason.loss)
+        found.append(
+            Explanation(
+                cro=int(page[k]),
+                reasons=reasons,
+                gate_facts=tuple(gate[k][0] for gate in gates),
+                weakest=weakest.leaf if weakest.loss > LEAST_LOSS else -1,
+            )
+        )
+    return found
+
+
+class _Answer(NamedTuple):
+    """What claims and complete lists tell of one term, by place in the page."""
+
+    low: list[float]
+    value: list[float]
+    high: list[float]
+    is_disputed: list[bool]
+    is_known_of: list[bool]
+    claims: list[tuple[int, ...]]
+
+
+class _Trials(NamedTuple):
+    """Trials of one kind, by place in the page."""
+
+    counted: list[int]
+    undated: list[int]
+    ids: list[tuple[int, ...]]
+
+
+class _Sheet:
+    """The page's part of the inputs, and the facts made from it."""
+
+    def __init__(self, answers: Answers, page: Ints, ranking: Ranking) -> None:
+        self.answers = answers
+        self.asked = answers.asked
+        self.page = page
+        self.ranking = ranking
+        table = self.asked.prepared.roles
+        start, lengths = table.at[page], np.diff(table.at)[page]
+        self.place = np.repeat(np.arange(page.size), lengths)
+        """By role of the page: whose it is, as a place in the page."""
+        within = np.arange(self.place.size) - np.repeat(
+            np.cumsum(lengths) - lengths, lengths
+        )
+        self.role = np.repeat(start, lengths) + within
+        self.start = table.start[self.role].astype(np.int64)
+        self.is_undated = self.start == NO_DAY
+        self.counts = self.start <= self.asked.start
+        self.trial_id = self.asked.prepared.catalogue.trials.id[table.trial[self.role]]
+        self._answers: dict[int, _Answer] = {}
+
+    def facts_of(self, i: int, leaf: Leaf) -> Facts:
+        """Return the facts of leaf `i` of the ranking, by place in the page."""
+        makers: dict[str, Callable[[int], Facts]] = {
+            "condition": self._condition,
+            "phase": self._phase,
+            "countries": self._countries,
+            "regulators": self._regulators,
+            "delivery_record": lambda i: self._stated_rate(
+                i, "milestones-on-time", "milestones-due", leaves.ON_TIME_PEER_MEAN
+            ),
+            "inspections": lambda i: self._stated_rate(
+                i,
+                "inspections-no-action",
+                "inspections-total",
+                leaves.NO_ACTION_PEER_MEAN,
+            ),
+            "team_qualification": lambda i: self._stated(
+                i,
+                {
+                    "certified_share": "pm-certified-share",
+                    "experience_years": "pm-experience-years",
+                },
+            ),
+            "continuity": lambda i: self._stated(i, {"turnover": "staff-turnover"}),
+            "capacity": lambda i: self._stated(
+                i,
+                {"free_fte": "free-capacity-fte"},
+                {"needed_fte": self.asked.staff_needed},
+            ),
+            "span": self._span,
+            "size_proven": self._size_proven,
+            "repeat_sponsors": self._repeat_sponsors,
+            "sponsor_size": self._sponsor_size,
+        }
+        if leaf.name in makers:
+            return makers[leaf.name](i)
+        return self._coverage(leaf.name)
+
+    # Terms asked
+
+    def answer(self, term: int) -> _Answer:
+        if term not in self._answers:
+            trace = Trace([], [])
+            known = know(self.asked, term, self.page, trace)
+            n = self.page.size
+            low = np.full(n, UNKNOWN_LOW)
+            value = np.full(n, UNKNOWN_VALUE)
+            high = np.full(n, UNKNOWN_HIGH)
+            low[known.cro], value[known.cro] = known.low, known.value
+            high[known.cro] = known.high
+            is_known_of, is_disputed = np.zeros(n, bool), np.zeros(n, bool)
+            is_known_of[known.cro] = True
+            is_disputed[known.cro] = known.is_disputed
+            claims: list[set[int]] = [set() for _ in range(n)]
+            for places, ids in zip(trace.cro, trace.claim, strict=True):
+                for k, claim in zip(places.tolist(), ids.tolist(), strict=True):
+                    claims[k].add(claim)
+            self._answers[term] = _Answer(
+                low.tolist(),
+                value.tolist(),
+                high.tolist(),
+                is_disputed.tolist(),
+                is_known_of.tolist(),
+                [tuple(sorted(ids)) for ids in claims],
+            )
+        return self._answers[term]
+
+    def _coverage(self, leaf: str) -> Facts:
+        by_term = [
+            self._term_facts(
+                int(self.asked.need.requirements.term[j]),
+                {"points": float(self.asked.points[j])},
+            )
+            for j in self.asked.by_leaf[leaf]
+        ]
+        return list(zip(*by_term, strict=True))
+
+    def _term_facts(
+        self,
+        term: int,
+        numbers: dict[str, float],
+        trials: _Trials | None = None,
+        need: float = 0.0,
+    ) -> list[Fact]:
+        """Make one term's fact per CRO; with trials, they raise its ends."""
+        answer = self.answer(term)
+        facts = []
+        for k in range(self.page.size):
+            low, value, high = answer.low[k], answer.value[k], answer.high[k]
+            own = numbers
+            ids: tuple[int, ...] = ()
+            if trials is not None:
+                n, undated = trials.counted[k], trials.undated[k]
+                own = {**numbers, "n_trials": float(n)}
+                ids = trials.ids[k]
+                if need:
+                    own["need"] = need
+                    shown = leaves.sat_of(n, need)
+                    most = leaves.sat_of(n + undated, need)
+                    low, value = max(low, shown), max(value, shown)
+                    high = max(high, most)
+            kind = "nothing"
+            if answer.claims[k]:
+                kind = "claim"
+            elif ids:
+                kind = "record"
+            elif answer.is_known_of[k]:
+                kind = "complete_list"
+            facts.append(
+                Fact(
+                    kind,
+                    term,
+                    low,
+                    value,
+                    high,
+                    answer.is_disputed[k],
+                    answer.claims[k],
+                    ids,
+                    own,
+                )
+            )
+        return facts
+
+    def _countries(self, i: int) -> Facts:
+        by_term = []
+        for j, share in self.asked.shares.items():
+            term = int(self.asked.need.requirements.term[j])
+            by_term.append(
+                self._term_facts(
+                    term,
+                    {"share": share},
+                    self._trials(self._ran_in(term)),
+                    leaves.COUNTRY_TRIALS_NEEDED,
+                )
+            )
+        return list(zip(*by_term, strict=True))
+
+    def _regulators(self, i: int) -> Facts:
+        by_term = []
+        for j in self.asked.by_leaf["regulators"]:
+            term = int(self.asked.need.requirements.term[j])
+            by_term.append(
+                self._term_facts(
+                    term,
+                    {"points": float(self.asked.points[j])},
+                    self._trials(self._ran_in(term)),
+                    leaves.REGULATOR_TRIALS_NEEDED,
+                )
+            )
+        return list(zip(*by_term, strict=True))
+
+    def gate(self, j: int) -> Facts:
+        """Return the fact behind a must: what claims tell, and trials that show it."""
+        term = int(self.asked.need.requirements.term[j])
+        scheme = self.asked.scheme(term)
+        trials = None
+        if scheme in PLACE_SCHEMES:
+            trials = self._trials(self._ran_in(term))
+        elif scheme == "phase":
+            trials = self._trials(
+                self._is_role_in(self.answers.record.in_phase((term,)))
+            )
+        elif scheme in CONDITION_SCHEMES:
+            levels = self.answers.record.levels((term,))[self.role]
+            trials = self._trials(levels >= mesh.NEAR, CLOSENESS[levels])
+        return [(fact,) for fact in self._term_facts(term, {}, trials)]
+
+    # Track record
+
+    def _is_role_in(self, roles: Indices) -> Bools:
+        """By role of the page: is in a sorted list of roles."""
+        at = np.searchsorted(roles, self.role)
+        at[at == roles.size] = 0
+        if not roles.size:
+            return np.zeros(self.role.size, bool)
+        return roles[at] == self.role
+
+    def _ran_in(self, term: int) -> Bools:
+        found = np.zeros(self.role.size, bool)
+        for country in self.asked.countries_of(term):
+            found |= self._is_role_in(self.asked.prepared.roles_of_country.of(country))
+        return found
+
+    def _trials(self, holds: Bools, weight: Floats | None = None) -> _Trials:
+        """Count the trials that hold, and name the most telling, then the newest."""
+        n = self.page.size
+        counted = np.bincount(self.place[holds & self.counts], minlength=n)
+        undated = np.bincount(self.place[holds & self.is_undated], minlength=n)
+        rows = np.flatnonzero(holds & (self.counts | self.is_undated))
+        newest = np.where(
+            self.is_undated[rows], np.iinfo(np.int64).min, self.start[rows]
+        )
+        strength = np.zeros(rows.size) if weight is None else weight[rows]
+        order = rows[
+            np.lexsort((self.trial_id[rows], -newest, -strength, self.place[rows]))
+        ]
+        at = np.searchsorted(self.place[order], np.arange(n + 1)).tolist()
+        ids = self.trial_id[order].tolist()
+        return _Trials(
+            counted.tolist(),
+            undated.tolist(),
+            [tuple(ids[at[k] : min(at[k + 1], at[k] + MOST_TRIALS)]) for k in range(n)],
+        )
+
+    @cached_property
+    def _aged(self) -> Floats:
+        """By role of the page: 2^(-age / 6 years), 0 where it does not count."""
+        table = self.asked.prepared.roles
+        scale = self.answers.record.ageing
+        return np.where(self.counts, table.weight[self.role] * scale, 0.0)
+
+    def _experience_facts(
+        self,
+        i: int,
+        holds: Bools,
+        closeness: Floats,
+        numbers: dict[str, list[float]],
+        claims: list[tuple[int, ...]],
+    ) -> Facts:
+        weight = self._aged * closeness
+        trials = self._trials(holds, weight)
+        n_eff = np.bincount(self.place[holds], weight[holds], self.page.size).tolist()
+        facts: Facts = []
+        for k in range(self.page.size):
+            own = {"n_trials": float(trials.counted[k]), "n_eff": n_eff[k]}
+            own.update((name, column[k]) for name, column in numbers.items())
+            if trials.undated[k]:
+                own["n_undated"] = float(trials.undated[k])
+            kind = "record" if trials.ids[k] else "claim" if claims[k] else "nothing"
+            facts.append((self._whole(i, k, kind, own, claims[k], trials.ids[k]),))
+        return facts
+
+    def _condition(self, i: int) -> Facts:
+        levels = self.answers.record.condition_levels[self.role]
+        is_exact = (levels == mesh.SAME) & self.counts
+        exact = np.bincount(self.place[is_exact], minlength=self.page.size)
+        claimed = leaves.claimed_trials(self.answers)
+        n = self.page.size
+        return self._experience_facts(
+            i,
+            levels > 0,
+            CLOSENESS[levels],
+            {
+                "n_exact": exact.astype(np.float64).tolist(),
+                "need": [self.asked.experience_needed] * n,
+                "claimed": claimed.most[self.page].tolist(),
+            },
+            [(c,) if c >= 0 else () for c in claimed.claim[self.page].tolist()],
+        )
+
+    def _phase(self, i: int) -> Facts:
+        roles = self.answers.record.in_phase(self.asked.terms_of("phase"))
+        holds = self._is_role_in(roles)
+        n = self.page.size
+        return self._experience_facts(
+            i,
+            holds,
+            np.ones(self.role.size),
+            {"need": [leaves.PHASE_TRIALS_NEEDED] * n},
+            [()] * n,
+        )
+
+    def _span(self, i: int) -> Facts:
+        values = self.asked.prepared.roles.n_countries[self.role].astype(np.float64)
+        asked = {"countries_asked": float(len(self.asked.by_leaf["countries"]))}
+        return self._largest(i, {"most_countries": values}, asked)
+
+    def _size_proven(self, i: int) -> Facts:
+        table = self.asked.prepared.roles
+        shown = {
+            "participants": ("largest_participants", table.participants),
+            "sites": ("most_sites", table.n_sites),
+        }
+        sizes = self.asked.sizes
+        return self._largest(
+            i,
+            {shown[name][0]: shown[name][1][self.role] for name in sizes},
+            {f"{name}_asked": size for name, size in sizes.items()},
+        )
+
+    def _largest(
+        self, i: int, values: dict[str, Floats], asked: dict[str, float]
+    ) -> Facts:
+        """Name each CRO's largest counted trial of each kind."""
+        numbers = [dict(asked) for _ in range(self.page.size)]
+        trials: list[list[int]] = [[] for _ in range(self.page.size)]
+        for name, value in values.items():
+            rows = np.flatnonzero(self.counts & (value > 0))
+            order = rows[
+                np.lexsort((self.trial_id[rows], -value[rows], self.place[rows]))
+            ]
+            places, first = np.unique(self.place[order], return_index=True)
+            for k, row in zip(places.tolist(), order[first].tolist(), strict=True):
+                numbers[k][name] = float(value[row])
+                if int(self.trial_id[row]) not in trials[k]:
+                    trials[k].append(int(self.trial_id[row]))
+        return [
+            (
+                self._whole(
+                    i,
+                    k,
+                    "record" if trials[k] else "nothing",
+                    numbers[k],
+                    (),
+                    tuple(trials[k]),
+                ),
+            )
+            for k in range(self.page.size)
+        ]
+
+    def _repeat_sponsors(self, i: int) -> Facts:
+        n, again = self.answers.record.sponsors
+        has_sponsor = self.asked.prepared.catalogue.trials.sponsor >= 0
+        holds = has_sponsor[self.asked.prepared.roles.trial[self.role]]
+        return self._shown_rate(
+            i, again[self.page], n[self.page], leaves.REPEAT_PEER_MEAN, holds, {}
+        )
+
+    def _sponsor_size(self, i: int) -> Facts:
+        same, n = leaves.sponsor_size_counts(self.answers)
+        size = self.asked.prepared.roles.sponsor_size[self.role]
+        return self._shown_rate(
+            i,
+            same[self.page],
+            n[self.page],
+            leaves.sponsor_size_peer_mean(self.asked),
+            size == self.asked.need.sponsor_size,
+            {"share": leaves.FULL_SPONSOR_SHARE},
+        )
+
+    def _shown_rate(
+        self,
+        i: int,
+        successes: Floats,
+        n: Floats,
+        peer_mean: float,
+        holds: Bools,
+        more: dict[str, float],
+    ) -> Facts:
+        trials = self._trials(holds & self.counts)
+        return [
+            (
+                self._whole(
+                    i,
+                    k,
+                    "record" if total else "nothing",
+                    {**more, "successes": s, "n": total, "peer_mean": peer_mean},
+                    (),
+                    trials.ids[k],
+                ),
+            )
+            for k, (s, total) in enumerate(
+                zip(successes.tolist(), n.tolist(), strict=True)
+            )
+        ]
+
+    # Numbers stated
+
+    def _stated_rate(self, i: int, successes: str, total: str, mean: float) -> Facts:
+        numbers: list[dict[str, float]] = [
+            {"peer_mean": mean} for _ in range(self.page.size)
+        ]
+        claims: list[tuple[int, ...]] = [()] * self.page.size
+        for code in (successes, total):
+            stated = leaves.metric(self.asked, code, self.page)
+            for k, claim in zip(
+                stated.cro.tolist(), stated.claim.tolist(), strict=True
+            ):
+                claims[k] = (*claims[k], claim)
+        counts = leaves.claimed_counts(self.asked, successes, total, self.page)
+        for k, s, n in zip(*(part.tolist() for part in counts), strict=True):
+            numbers[k].update(successes=s, n=n)
+        return [
+            (
+                self._whole(
+                    i,
+                    k,
+                    "claim" if "n" in own else "nothing",
+                    own,
+                    claims[k] if "n" in own else (),
+                    (),
+                ),
+            )
+            for k, own in enumerate(numbers)
+        ]
+
+    def _stated(
+        self, i: int, codes: dict[str, str], more: dict[str, float] | None = None
+    ) -> Facts:
+        numbers = [dict(more or {}) for _ in range(self.page.size)]
+        claims: list[tuple[int, ...]] = [()] * self.page.size
+        for name, code in codes.items():
+            stated = leaves.metric(self.asked, code, self.page)
+            for k, number, claim in zip(
+                stated.cro.tolist(),
+                stated.number.tolist(),
+                stated.claim.tolist(),
+                strict=True,
+            ):
+                numbers[k][name] = number
+                claims[k] = (*claims[k], claim)
+        return [
+            (self._whole(i, k, "claim" if ids else "nothing", numbers[k], ids, ()),)
+            for k, ids in enumerate(claims)
+        ]
+
+    def _whole(
+        self,
+        i: int,
+        k: int,
+        kind: str,
+        numbers: dict[str, float],
+        claims: tuple[int, ...],
+        trials: tuple[int, ...],
+    ) -> Fact:
+        """Make a fact of the whole leaf, with the leaf's interval."""
+        low, value, high = self._ends[i][k]
+        return Fact(kind, -1, low, value, high, False, claims, trials, numbers)
+
+    @cached_property
+    def _ends(self) -> list[list[tuple[float, float, float]]]:
+        """By leaf and place: the leaf's interval."""
+        ranking = self.ranking
+        return [
+            list(
+                zip(
+                    ranking.low[self.page, i].tolist(),
+                    ranking.value[self.page, i].tolist(),
+                    ranking.high[self.page, i].tolist(),
+                    strict=True,
+                )
+            )
+            for i in range(len(ranking.leaves))
+        ]

@@ -1,0 +1,190 @@
+"""Rank all CROs for one study (method, sections 3 to 5)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from matching.engine import mesh
+from matching.engine.asked import Asked, criterion_weights, digest
+from matching.engine.inputs import IMPORTANCES, Bools, Floats, Int8s, Ints, Need
+from matching.engine.knowledge import Known
+from matching.engine.leaves import LEAVES, TREE, Answers, is_asked
+from matching.engine.prepared import Prepared
+from matching.engine.results import (
+    CONDITIONAL,
+    ELIGIBLE,
+    EXCLUDED,
+    FAIL,
+    NEAR_MISS,
+    PASS,
+    UNKNOWN,
+    Leaf,
+    Ranking,
+    is_known,
+)
+
+MUST = IMPORTANCES.index("must")
+PASSING_VALUE = 0.5
+
+
+def rank(prepared: Prepared, need: Need) -> Ranking:
+    """Rank every CRO of a prepared catalogue for a study.
+
+    No CRO's value depends on the others. The same inputs give the same bytes.
+
+    Raises
+    ------
+    ValueError
+        With a sentence for the user, when the need makes no sense.
+    """
+    asked = Asked(prepared, need)
+    leaves = _leaves(asked, criterion_weights(need.weights))
+    answers = Answers(asked)
+    n = prepared.n_cros
+    # A leaf's values stand together in memory: leaves are rows until the end.
+    low, value, high = (np.empty((len(leaves), n)) for _ in range(3))
+    score, score_low, score_high, evidence = (np.zeros(n) for _ in range(4))
+    for i, leaf in enumerate(leaves):
+        low[i], value[i], high[i] = LEAVES[leaf.name](answers)
+        score += leaf.weight * value[i]
+        score_low += leaf.weight * low[i]
+        score_high += leaf.weight * high[i]
+        evidence += leaf.weight * is_known(low[i], high[i])
+    np.minimum(score_high, 1.0, out=score_high)  # rounding must not pass the end
+    np.minimum(score, score_high, out=score)
+    np.minimum(score_low, score, out=score_low)
+    requirement, gates = _gates(answers)
+    group = _groups(gates, np.isin(requirement, need.waived))
+    return Ranking(
+        leaves=leaves,
+        low=low.T,
+        value=value.T,
+        high=high.T,
+        score=score,
+        score_low=score_low,
+        score_high=score_high,
+        evidence=np.minimum(evidence, 1.0),
+        gate_requirement=requirement,
+        gates=gates,
+        group=group,
+        order=_order(group, score, score_low, prepared.name_rank),
+        digest=digest(prepared, need),
+    )
+
+
+def smallest_relaxation(ranking: Ranking, need: Need) -> tuple[int, ...]:
+    """Return the fewest musts to relax so that somebody becomes eligible.
+
+    Positions in the need's requirements; empty when somebody is eligible. Of
+    several smallest sets, the one that frees most CROs, then the first.
+    """
+    if not ranking.group.size or (ranking.group == ELIGIBLE).any():
+        return ()
+    open_ = ~np.isin(ranking.gate_requirement, need.waived)
+    in_the_way = (ranking.gates != PASS) & open_
+    number = in_the_way.sum(axis=1)
+    nearest = in_the_way[number == number.min()]
+    sets, frees = np.unique(nearest, axis=0, return_counts=True)
+    candidates = [
+        (-int(count), tuple(ranking.gate_requirement[chosen].tolist()))
+        for chosen, count in zip(sets, frees, strict=True)
+    ]
+    return min(candidates)[1]
+
+
+def _leaves(asked: Asked, weights: Mapping[str, float]) -> tuple[Leaf, ...]:
+    """Return the leaves this study asks about; their weights sum to 1."""
+    kept = {
+        criterion: {name: w for name, w in inside.items() if is_asked(name, asked)}
+        for criterion, inside in TREE.items()
+    }
+    total = sum(weights[criterion] for criterion, inside in kept.items() if inside)
+    if total <= 0:
+        raise ValueError(
+            "The study asks nothing of the criteria that have a weight. "
+            "Give a weight to another criterion, or add requirements."
+        )
+    return tuple(
+        Leaf(
+            criterion=criterion,
+            name=name,
+            weight=weights[criterion] / total * (w / sum(inside.values())),
+            share_inside=w / sum(inside.values()),
+        )
+        for criterion, inside in kept.items()
+        for name, w in inside.items()
+    )
+
+
+def _gates(answers: Answers) -> tuple[Ints, Int8s]:
+    """Return the musts and each CRO's state on each: (n_cros, n_gates)."""
+    asked = answers.asked
+    musts = np.flatnonzero(asked.need.requirements.importance == MUST)
+    gates = np.full((musts.size, answers.record.n_cros), UNKNOWN, np.int8)
+    for gate, j in zip(gates, musts.tolist(), strict=True):
+        term = int(asked.need.requirements.term[j])
+        known = answers.known(term)
+        gate[known.cro] = state_of_known(known)
+        shown = shown_by_record(answers, term)
+        if shown is not None:
+            gate[shown] = PASS
+    return musts, gates.T
+
+
+def state_of_known(known: Known) -> Int8s:
+    """Return pass, fail or unknown by what claims and complete lists tell."""
+    state = np.where(known.value >= PASSING_VALUE, PASS, FAIL).astype(np.int8)
+    state[~is_known(known.low, known.high)] = UNKNOWN
+    return state
+
+
+def shown_by_record(answers: Answers, term: int) -> Bools | None:
+    """By CRO: a related trial that counts; None where trials cannot show it."""
+    asked, record = answers.asked, answers.record
+    scheme = asked.scheme(term)
+    if scheme in ("country", "region"):
+        return record.has_any(record.in_countries(asked.countries_of(term)))
+    if scheme == "phase":
+        return record.has_any(record.in_phase((term,)))
+    if scheme in ("condition", "therapeutic_area"):
+        return record.has_any(np.flatnonzero(record.levels((term,)) >= mesh.NEAR))
+    return None
+
+
+def _groups(gates: Int8s, is_waived: Bools) -> Int8s:
+    """Return each CRO's group; a waived gate is passed."""
+    counted = gates.T[~is_waived]
+    fails = np.zeros(gates.shape[0], np.int8)
+    open_ = np.zeros(gates.shape[0], bool)
+    for gate in counted:
+        fails += gate == FAIL
+        open_ |= gate == UNKNOWN
+    group = np.where(open_, CONDITIONAL, ELIGIBLE).astype(np.int8)
+    group[fails == 1] = NEAR_MISS
+    group[fails > 1] = EXCLUDED
+    return group
+
+
+def _order(group: Int8s, score: Floats, score_low: Floats, name_rank: Ints) -> Ints:
+    """Return the CROs best first: by group, V, V(l), then name and id.
+
+    One fast sort by V, then the few that tie exactly are put in order.
+    """
+    parts = []
+    for wanted in (ELIGIBLE, CONDITIONAL, NEAR_MISS, EXCLUDED):
+        rows = np.flatnonzero(group == wanted)
+        rows = rows[np.argsort(-score[rows])]
+        ordered = score[rows]
+        ties = ordered[1:] == ordered[:-1]
+        if ties.any():
+            run = np.concatenate(([0], np.cumsum(~ties)))
+            tied = np.zeros(rows.size, bool)
+            tied[1:] |= ties
+            tied[:-1] |= ties
+            place = np.flatnonzero(tied)
+            cros = rows[place]
+            rows[place] = cros[
+                np.lexsort((name_rank[cros], -score_low[cros], run[place]))
+            ]
+        parts.append(rows)
+    return np.concatenate(parts)
