@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from matching.models import Group, Ranking, RankingEntry, RankingRun, RankingWork
 from sponsors.models import Study
@@ -45,10 +46,14 @@ class RankingPage:
 
     study: Study
     ranking: Ranking | None
-    groups: tuple[RankingGroup, ...]
     state: RankingState
     since: dt.datetime | None
     error: str
+
+    @cached_property
+    def groups(self) -> tuple[RankingGroup, ...]:
+        """All kept entries by group, their CROs loaded: one query, when asked for."""
+        return _groups(self.ranking) if self.ranking else ()
 
     @property
     def is_settled(self) -> bool:
@@ -59,7 +64,7 @@ class RankingPage:
 def ranking_page(study: Study) -> RankingPage:
     """Gather a study's newest ranking; the study must be one the reader may see.
 
-    Three queries, whatever the number of entries; the entries' CROs are loaded.
+    Two queries, and one more when the groups are looked at.
     """
     # The work first: a ranking published between the two reads then shows as
     # updating for one more look, and never an old one as fresh.
@@ -74,7 +79,6 @@ def ranking_page(study: Study) -> RankingPage:
     return RankingPage(
         study=study,
         ranking=ranking,
-        groups=_groups(ranking) if ranking else (),
         state=state,
         since=since,
         error=work.error if work and state is RankingState.FAILED else "",
