@@ -136,6 +136,9 @@ class SchemeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Scheme]):
 class TermFilterSet(filters.FilterSet):
     """Which terms of a scheme."""
 
+    q = filters.CharFilter(
+        method="search", help_text="Words of the label, code or a synonym; best first."
+    )
     include_deprecated = TrueFalseFilter(
         method="keep_deprecated", help_text="true also lists terms no longer in use."
     )
@@ -151,6 +154,9 @@ class TermFilterSet(filters.FilterSet):
 
     def keep_deprecated(self, queryset: Any, name: str, value: bool) -> Any:
         return queryset  # `filter_queryset` leaves out the others
+
+    def search(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.search(value)
 
 
 @extend_schema_view(

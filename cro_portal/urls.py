@@ -10,6 +10,7 @@ urlpatterns = [
     path("", catalog_views.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("accounts/", include("cro_portal.accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("cro_portal.api_urls", namespace="api")),
 ]

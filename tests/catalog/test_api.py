@@ -211,9 +211,12 @@ def test_terms_are_found_and_deprecated_ones_on_request(signed_in):
 
     assert codes() == ["pl"]
     assert codes("?include_deprecated=true") == ["pl", "yu"]
+    assert codes("?q=pola") == ["pl"]
+    assert codes("?q=yugo") == []
     row = signed_in.get("/api/v1/vocabularies/country/").json()["results"][0]
     assert row["broader"][0]["code"] == "eastern-europe"
     is_problem(signed_in.get("/api/v1/vocabularies/nothing/"), 404)
+    is_problem(signed_in.get("/api/v1/vocabularies/country/?q=%00"), 400)
     is_problem(
         signed_in.get("/api/v1/vocabularies/country/?include_deprecated=maybe"), 400
     )
