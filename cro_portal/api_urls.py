@@ -5,11 +5,13 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from catalog.api import router as catalog_router
 from cro_portal.common.routes import ApiRoot, OpenApiRenderers, UnknownAddress
+from sponsors.api import router as sponsors_router
 
 app_name = "api"
 urlpatterns = [
     path("", ApiRoot.as_view(), name="root"),
     path("", include(catalog_router.urls)),
+    path("", include(sponsors_router.urls)),
     path(
         "schema/",
         SpectacularAPIView.as_view(renderer_classes=OpenApiRenderers),

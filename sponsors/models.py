@@ -251,6 +251,33 @@ class Study(TimestampedModel):
         return reverse("sponsors:study-detail", args=[self.pk])
 
 
+class StudyCreation(models.Model):
+    """A request that made a study, known by the key its client gave it.
+
+    The same key again gives the same study, so a request may be repeated when its
+    answer was lost.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    key = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the request's body.")
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["user_id", "key"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "key"], name="sponsors_study_creation_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.study_id}"
+
+
 class StudyChange(models.Model):
     """What one version of a study changed in its fields, and who changed it.
 

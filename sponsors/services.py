@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,14 @@ from catalog.text import lookup_key
 from catalog.vocabulary import TermResolver
 from sponsors.choices import WeightMethod
 from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
-from sponsors.models import Requirement, Sponsor, Study, StudyChange, Weights
+from sponsors.models import (
+    Requirement,
+    Sponsor,
+    Study,
+    StudyChange,
+    StudyCreation,
+    Weights,
+)
 from sponsors.signals import study_changed
 from sponsors.wanted import Wanted, find_terms
 
@@ -65,6 +72,34 @@ class DuplicateStudy(Exception):
     def __init__(self, existing: Study) -> None:
         super().__init__(f"{existing.registry_id} is there already.")
         self.existing = existing
+
+
+class KeyReused(Exception):
+    """The key of a repeated request came with another body before."""
+
+
+@transaction.atomic
+def create_once(
+    *, by: "User", key: str, digest: str, make: Callable[[], Study]
+) -> tuple[Study, bool]:
+    """Make a study unless `by` made it with this key before; the second value: it is new.
+
+    Repeating at once is safe too: the second request waits for the first.
+
+    Raises
+    ------
+    KeyReused
+        When the key came with another `digest` before.
+    """
+    type(by).objects.select_for_update(no_key=True).get(pk=by.pk)
+    before = StudyCreation.objects.select_related("study").filter(user=by, key=key)
+    if known := before.first():
+        if known.digest != digest:
+            raise KeyReused
+        return known.study, False
+    study = make()
+    StudyCreation.objects.create(user=by, key=key, digest=digest, study=study)
+    return study, True
 
 
 @transaction.atomic

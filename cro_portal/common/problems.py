@@ -83,8 +83,15 @@ class InvalidQuery(exceptions.ValidationError):
     """Query parameters that are not valid: `{parameter: [message, …]}`."""
 
 
-class Unprocessable(exceptions.APIException):
+class Conflict(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class KeyOfAnotherRequest(exceptions.APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_code = "idempotency_key_reused"
+    default_detail = "This Idempotency-Key came with another body. Use a new one."
 
 
 def pointer_to(*parts: str | int) -> str:
