@@ -21,10 +21,11 @@ counts: Counter[str] = Counter()
 """How many hints this process has `sent` and `lost`."""
 
 
-def _publisher() -> Celery:
+def publisher(broker_url: str) -> Celery:
+    """Make an app that only publishes, and gives up soon."""
     app = Celery("cro_portal_hints", set_as_current=False)
     app.conf.update(
-        broker_url=settings.CELERY_BROKER_URL,
+        broker_url=broker_url,
         broker_transport_options={
             **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
             "socket_timeout": SOCKET_SECONDS,
@@ -35,7 +36,7 @@ def _publisher() -> Celery:
     return app
 
 
-_app = _publisher()
+_app = publisher(settings.CELERY_BROKER_URL)
 
 
 def recompute(study_id: uuid.UUID) -> None:

@@ -71,6 +71,12 @@ def want_rankings(study_ids: Collection[uuid.UUID]) -> None:
         transaction.on_commit(partial(hints.recompute, study_id))
 
 
+def want_anew(study_ids: Collection[uuid.UUID]) -> None:
+    """Ask for many rankings by hand, also failed ones, with one hint to the sweeper."""
+    RankingWork.objects.raise_wanted(study_ids, afresh=True)
+    transaction.on_commit(hints.sweep)
+
+
 def want_all_rankings() -> None:
     """Ask for fresh rankings of all studies, inside the transaction of the change.
 
