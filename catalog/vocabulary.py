@@ -39,7 +39,11 @@ def nearest_codes(scheme: str, text: str, limit: int = 3) -> list[str]:
             names.append(lookup_key(name))
             codes.append(term.code)
     found = process.extract(
-        lookup_key(text), names, scorer=fuzz.token_sort_ratio, score_cutoff=LIKELY, limit=50
+        lookup_key(text),
+        names,
+        scorer=fuzz.token_sort_ratio,
+        score_cutoff=LIKELY,
+        limit=50,
     )
     return list(dict.fromkeys(codes[index] for _, _, index in found))[:limit]
 

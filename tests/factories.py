@@ -49,6 +49,14 @@ class CROFactory(DjangoModelFactory):
     is_fictional = True
 
 
+class AliasFactory(DjangoModelFactory):
+    class Meta:
+        model = catalog.Alias
+
+    cro = factory.SubFactory(CROFactory)
+    name = factory.Sequence("Former Research {}".format)
+
+
 class ClaimFactory(DjangoModelFactory):
     """An accepted yes, attested by the CRO."""
 

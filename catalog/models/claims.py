@@ -1,10 +1,14 @@
 """CROs and the sourced claims about them."""
 
+import datetime as dt
 import uuid
+from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from catalog.choices import (
@@ -59,6 +63,22 @@ class Source(TimestampedModel):
         return self.title
 
 
+RECORD_OF_SCHEME = {
+    "therapeutic_area": "trial__conditions",
+    "condition": "trial__conditions",
+    "phase": "trial__phase",
+    "country": "trial__countries",
+    "region": "trial__countries",
+}
+"""Schemes that a trial itself shows, with the way from a role to the term."""
+
+
+def _counted(rows: "models.QuerySet[Any]", field: str) -> Coalesce:
+    """Count the distinct values of `field` in rows of one CRO; none is 0."""
+    counts = rows.values("cro").annotate(n=Count(field, distinct=True)).values("n")
+    return Coalesce(Subquery(counts), 0)
+
+
 class CROQuerySet(models.QuerySet["CRO"]):
     """Questions the portal asks about CROs. Every method chains."""
 
@@ -69,6 +89,46 @@ class CROQuerySet(models.QuerySet["CRO"]):
     def published(self) -> "CROQuerySet":
         """Keep the CROs that have a page: listed, and those that merged or closed."""
         return self.exclude(status=CROStatus.DRAFT)
+
+    def named(self, text: str) -> "CROQuerySet":
+        """Keep CROs with all words of `text` in one of their names."""
+        names = Q()
+        aliases = Q()
+        for word in text.split():
+            names &= Q(name__icontains=word)
+            aliases &= Q(name__icontains=word)
+        return self.filter(
+            names | Exists(Alias.objects.filter(aliases, cro=OuterRef("pk")))
+        )
+
+    def showing(self, term: Term, *, on: dt.date) -> "CROQuerySet":
+        """Keep CROs with a yes valid on that day, or a trial, on `term` or below it.
+
+        EXISTS and not a join, so a CRO never appears twice.
+        """
+        terms = Term.objects.narrower(term)
+        claims = Claim.objects.valid(on).filter(answer=True, term__in=terms)
+        shown = Q(Exists(claims.filter(cro=OuterRef("pk"))))
+        if field := RECORD_OF_SCHEME.get(term.scheme_id):
+            roles = self._roles().filter(cro=OuterRef("pk"))
+            shown |= Q(Exists(roles.filter(**{f"{field}__in": terms})))
+        return self.filter(shown)
+
+    def for_list(self) -> "CROQuerySet":
+        """Listed CROs with what a card shows: n_claims, n_trials, last_observed_on."""
+        claims = Claim.objects.shown().filter(cro=OuterRef("pk")).order_by()
+        roles = self._roles().filter(cro=OuterRef("pk")).order_by()
+        return self.listed().annotate(
+            n_claims=_counted(claims, "pk"),
+            n_trials=_counted(roles, "trial"),
+            last_observed_on=Subquery(
+                claims.values("cro").annotate(last=Max("observed_on")).values("last")
+            ),
+        )
+
+    def _roles(self) -> "models.QuerySet[Any]":
+        """Return the roles that are experience; their model stands above this one."""
+        return apps.get_model("catalog", "TrialRole").objects.experience()
 
 
 class CRO(TimestampedModel):
@@ -166,6 +226,12 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
     def accepted(self) -> "ClaimQuerySet":
         """Keep the claims that count (whether expired is a question of the day)."""
         return self.filter(status=ClaimStatus.ACCEPTED)
+
+    def valid(self, on: dt.date) -> "ClaimQuerySet":
+        """Keep the accepted claims that have not expired before that day."""
+        return self.accepted().filter(
+            Q(expires_on__isnull=True) | Q(expires_on__gte=on)
+        )
 
     def shown(self) -> "ClaimQuerySet":
         """Keep the claims a sponsor may read: what counts and what is in dispute."""

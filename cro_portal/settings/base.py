@@ -156,8 +156,13 @@ CACHES = {
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "portal",
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
-    }
+    },
+    # Counts attempts to sign in when Redis is away.
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
+# How many proxies of ours stand in front and append to X-Forwarded-For.
+TRUSTED_PROXIES = env.int("CRO_PROXIES", default=0)
+CSRF_FAILURE_VIEW = "cro_portal.common.views.csrf_failure"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

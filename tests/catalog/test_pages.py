@@ -1,0 +1,311 @@
+import datetime as dt
+
+import pytest
+from django.core.cache import cache
+from django.urls import reverse
+
+from catalog.choices import ClaimStatus, CROStatus, Register, RoleKind
+from catalog.models import CRO, CatalogState
+from tests.factories import (
+    AliasFactory,
+    ClaimFactory,
+    CROFactory,
+    TermFactory,
+    TrialFactory,
+    TrialRoleFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nothing_cached():
+    cache.clear()
+
+
+TODAY = dt.date(2026, 9, 1)
+
+
+def page(client, name="catalog:cro-list", *args, htmx=False, **query):
+    headers = {"HX-Request": "true"} if htmx else {}
+    response = client.get(reverse(name, args=args), query, headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def phase(code="phase-2", **kwargs):
+    return TermFactory.create(
+        scheme__code="phase", code=code, label=code.replace("-", " ").title(), **kwargs
+    )
+
+
+# QuerySet
+
+
+def test_showing_lists_each_cro_once():
+    term = TermFactory.create()
+    cro = CROFactory.create()
+    ClaimFactory.create(cro=cro, term=term, tier=4)
+    ClaimFactory.create(cro=cro, term=term, tier=5)
+
+    assert list(CRO.objects.showing(term, on=TODAY)) == [cro]
+
+
+def test_showing_counts_a_narrower_yes_and_not_a_wider_one():
+    wide = TermFactory.create()
+    narrow = TermFactory.create(scheme=wide.scheme, parent=wide)
+    has_wide = ClaimFactory.create(term=wide).cro
+    has_narrow = ClaimFactory.create(term=narrow).cro
+
+    assert set(CRO.objects.showing(wide, on=TODAY)) == {has_wide, has_narrow}
+    assert set(CRO.objects.showing(narrow, on=TODAY)) == {has_narrow}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"answer": False, "delivery": ""},
+        {"status": ClaimStatus.PROPOSED},
+        {"status": ClaimStatus.DISPUTED},
+        {"expires_on": dt.date(2026, 8, 31)},
+    ],
+    ids=["a no", "not yet accepted", "disputed", "expired"],
+)
+def test_showing_needs_a_valid_yes(fields):
+    claim = ClaimFactory.create(**fields)
+
+    assert not CRO.objects.showing(claim.term, on=TODAY).exists()
+
+
+def test_a_claim_is_valid_on_the_day_it_expires():
+    claim = ClaimFactory.create(expires_on=TODAY)
+
+    assert CRO.objects.showing(claim.term, on=TODAY).exists()
+
+
+def test_a_trial_shows_its_phase_but_a_site_shows_nothing():
+    term = phase()
+    role = TrialRoleFactory.create(trial=TrialFactory.create(phase=term))
+    TrialRoleFactory.create(trial=role.trial, kind=RoleKind.FACILITY)
+
+    assert list(CRO.objects.showing(term, on=TODAY)) == [role.cro]
+
+
+def test_named_finds_former_names_and_needs_all_words_in_one_name():
+    cro = CROFactory.create(name="Baltica Trials")
+    AliasFactory.create(cro=cro, name="Amber Clinical")
+
+    assert list(CRO.objects.named("clinical  AMBER")) == [cro]
+    assert not CRO.objects.named("baltica amber").exists()
+
+
+# List
+
+
+def test_the_list_shows_listed_cros_by_name(client):
+    CROFactory.create(name="Baltica")
+    CROFactory.create(name="Aldermoor")
+    CROFactory.create(name="Hidden", status=CROStatus.DRAFT)
+
+    text = page(client)
+
+    assert text.index("Aldermoor") < text.index("Baltica")
+    assert "Hidden" not in text
+    assert "fictional" in text
+
+
+def test_a_filter_shows_its_chip_and_what_it_keeps(client):
+    claim = ClaimFactory.create(term__code="data-management", cro__name="Baltica")
+    CROFactory.create(name="Aldermoor")
+
+    text = page(client, service=claim.term.code)
+
+    assert "Baltica" in text
+    assert "Aldermoor" not in text
+    assert f"Service: {claim.term.label}" in text
+
+
+def test_an_unknown_filter_value_is_said_and_filters_nothing(client):
+    CROFactory.create(name="Baltica")
+
+    text = page(client, service="juggling")
+
+    assert "There is no such entry" in text
+    assert "Baltica" in text
+
+
+def test_no_match_says_what_to_do(client):
+    CROFactory.create(name="Baltica")
+
+    text = page(client, q="zzz")
+
+    assert "No CRO shows all of this" in text
+    assert 'value="zzz"' in text
+
+
+def test_htmx_gets_only_the_results(client):
+    CROFactory.create(name="Baltica")
+
+    text = page(client, htmx=True)
+
+    assert "Baltica" in text
+    assert "<html" not in text
+
+
+def test_pages_keep_the_filter(client):
+    CROFactory.create_batch(26)
+
+    text = page(client, q="Fictional", page=2)
+
+    assert "26–26 of 26" in text
+    assert "?q=Fictional&amp;page=1" in text
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_the_list_asks_the_same_number_of_queries(client, n, django_assert_num_queries):
+    for claim in ClaimFactory.create_batch(n):
+        TrialRoleFactory.create(cro=claim.cro)
+
+    with django_assert_num_queries(8):
+        page(client)
+
+
+# Home
+
+
+def test_home_counts_what_the_list_finds(client):
+    parent = TermFactory.create(code="operations", label="Operations")
+    child = TermFactory.create(scheme=parent.scheme, parent=parent)
+    ClaimFactory.create(term=child)
+    ClaimFactory.create(term=parent)
+    ClaimFactory.create(term=parent, cro__status=CROStatus.DRAFT)
+
+    text = page(client, "home")
+
+    assert '?service=operations"' in text
+    assert '<span class="tile__count">2<' in text
+    assert "Order is never sold" in text
+    assert "<strong>2</strong> CROs" in page(client, service="operations")
+
+
+def test_home_counts_anew_when_the_catalogue_changes(client):
+    state, _ = CatalogState.objects.get_or_create(pk=1)
+    ClaimFactory.create(term__code="writing")
+    assert "<dd>1</dd>" in page(client, "home")
+
+    CROFactory.create()
+    state.version += 1
+    state.save()
+
+    assert "<dd>2</dd>" in page(client, "home")
+
+
+def test_home_without_a_catalogue_says_so(client):
+    assert "The catalogue is empty" in page(client, "home")
+
+
+# One CRO
+
+
+def test_a_draft_is_not_there(client):
+    cro = CROFactory.create(status=CROStatus.DRAFT)
+
+    assert client.get(cro.get_absolute_url()).status_code == 404
+
+
+def test_a_merged_cro_leads_to_its_successor_and_says_why(client):
+    successor = CROFactory.create(name="Baltica")
+    former = CROFactory.create(
+        name="Amber", status=CROStatus.MERGED, successor=successor
+    )
+
+    response = client.get(former.get_absolute_url(), follow=True)
+
+    assert response.redirect_chain[0][0].startswith(successor.get_absolute_url())
+    assert "Amber became part of Baltica" in response.content.decode()
+
+
+def test_nobody_can_put_words_on_the_page(client):
+    cro = CROFactory.create()
+
+    text = page(client, "catalog:cro-detail", cro.slug, formerly="Evil words")
+
+    assert "Evil words" not in text
+
+
+def test_a_claim_says_answer_delivery_grade_and_date(client):
+    claim = ClaimFactory.create(delivery="partner", tier=4)
+
+    text = page(client, "catalog:cro-detail", claim.cro.slug)
+
+    assert claim.term.label in text
+    assert "named partner or subcontractor" in text
+    assert "T4" in text
+    assert "1 Jun 2026" in text
+
+
+def test_both_sides_of_a_contradiction_are_shown_as_disputed(client):
+    yes = ClaimFactory.create()
+    ClaimFactory.create(cro=yes.cro, term=yes.term, answer=False)
+
+    text = page(client, "catalog:cro-detail", yes.cro.slug)
+
+    assert text.count("claim--disputed") == 2
+
+
+def test_better_evidence_settles_a_contradiction(client):
+    yes = ClaimFactory.create(tier=5)
+    ClaimFactory.create(cro=yes.cro, term=yes.term, answer=False, tier=4)
+
+    assert "claim--disputed" not in page(client, "catalog:cro-detail", yes.cro.slug)
+
+
+def test_an_expired_claim_is_faded_and_not_known(client):
+    claim = ClaimFactory.create(expires_on=dt.date(2026, 6, 2))
+
+    text = page(client, "catalog:cro-detail", claim.cro.slug)
+
+    assert "claim--expired" in text
+    assert "<strong>0 of 1</strong>" in text
+
+
+def test_a_metric_is_shown_in_its_unit(client):
+    claim = ClaimFactory.create(
+        term__scheme__code="metric",
+        term__attributes={"unit": "share of staff a year"},
+        value="0.07",
+    )
+
+    text = page(client, "catalog:cro-detail", claim.cro.slug)
+
+    assert "7 % of staff a year" in text
+
+
+def test_trials_link_to_their_register_and_unknown_is_said(client):
+    cro = CROFactory.create()
+    real = TrialFactory.create(register=Register.CTGOV, registry_id="NCT01234567")
+    TrialRoleFactory.create(cro=cro, trial=real)
+
+    text = page(client, "catalog:cro-detail", cro.slug)
+
+    assert "https://clinicaltrials.gov/study/NCT01234567" in text
+    assert "not said" in text
+
+
+def test_a_cro_nobody_knows_anything_of_still_has_a_page(client):
+    text = page(client, "catalog:cro-detail", CROFactory.create().slug)
+
+    assert "Nothing is claimed" in text
+    assert "No registered trial names it" in text
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_a_cro_asks_the_same_number_of_queries(client, n, django_assert_num_queries):
+    cro = CROFactory.create()
+    for claim in ClaimFactory.create_batch(n, cro=cro):
+        ClaimFactory.create(cro=cro, term=claim.term, answer=False)
+        AliasFactory.create(cro=cro)
+        TrialRoleFactory.create(cro=cro, trial__phase=phase(claim.term.code))
+
+    with django_assert_num_queries(8):
+        page(client, "catalog:cro-detail", cro.slug)
