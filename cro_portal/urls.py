@@ -16,7 +16,6 @@ urlpatterns = [
     path("method/", method, name="method"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("accounts/", include("cro_portal.accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("cro_portal.api_urls", namespace="api")),
 ]
