@@ -5,6 +5,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from catalog.api import router as catalog_router
 from cro_portal.common.routes import ApiRoot, OpenApiRenderers, UnknownAddress
+from matching.api import MatchView, StudyRankingView
+from matching.api import router as matching_router
 from sponsors.api import router as sponsors_router
 
 app_name = "api"
@@ -12,6 +14,11 @@ urlpatterns = [
     path("", ApiRoot.as_view(), name="root"),
     path("", include(catalog_router.urls)),
     path("", include(sponsors_router.urls)),
+    path(
+        "studies/<uuid:pk>/ranking/", StudyRankingView.as_view(), name="study-ranking"
+    ),
+    path("", include(matching_router.urls)),
+    path("match/", MatchView.as_view(), name="match"),
     path(
         "schema/",
         SpectacularAPIView.as_view(renderer_classes=OpenApiRenderers),

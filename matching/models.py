@@ -80,6 +80,16 @@ class Ranking(models.Model):
         return f"ranking {self.digest[:12]}"
 
 
+class RankingEntryQuerySet(models.QuerySet["RankingEntry"]):
+    """Questions about the places of a ranking. Every method chains."""
+
+    def in_the_running(self) -> "RankingEntryQuerySet":
+        return self.filter(group__lte=Group.CONDITIONAL)
+
+    def near_misses(self) -> "RankingEntryQuerySet":
+        return self.filter(group=Group.NEAR_MISS)
+
+
 class RankingEntry(models.Model):
     """One CRO's place in a ranking, with what its score is made of.
 
@@ -104,6 +114,8 @@ class RankingEntry(models.Model):
     reasons = models.JSONField(
         help_text="Per leaf: the numbers, claim uuids and trials behind it."
     )
+
+    objects = RankingEntryQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "ranking entries"

@@ -145,9 +145,18 @@ class RequirementsField(serializers.ListField):
         return super().to_internal_value(data)
 
 
-class NeedSerializer(StrictSerializer):
-    """What a study needs: what bears on a ranking. Leave out what is not known."""
+class StudyFieldsSerializer(StrictSerializer):
+    """What a study is and needs. Leave out what is not known."""
 
+    title = Text(max_length=500, required=False)
+    registry_id = Text(max_length=40, allow_blank=True, required=False)
+    study_type = OneOf(choices=StudyType.choices, required=False)
+    design = Text(max_length=300, allow_blank=True, required=False)
+    end_date = serializers.DateField(required=False, allow_null=True)
+    sex = OneOf(choices=Sex.choices, required=False)
+    min_age_years = Number(required=False, allow_null=True, min_value=0, max_value=130)
+    max_age_years = Number(required=False, allow_null=True, min_value=0, max_value=130)
+    notes = Text(max_length=10_000, allow_blank=True, required=False)
     requirements = RequirementsField(
         child=RequirementInputSerializer(), required=False, max_length=MAX_REQUIREMENTS
     )
@@ -178,6 +187,9 @@ class NeedSerializer(StrictSerializer):
     def validate_staff_needed_fte(self, value: float | None) -> Decimal | None:
         return None if value is None else round(Decimal(str(value)), 2)
 
+    validate_min_age_years = validate_staff_needed_fte
+    validate_max_age_years = validate_staff_needed_fte
+
 
 @extend_schema_serializer(
     examples=[
@@ -189,10 +201,8 @@ class NeedSerializer(StrictSerializer):
         ),
     ]
 )
-class StudyInputSerializer(NeedSerializer):
+class StudyInputSerializer(StudyFieldsSerializer):
     """A study to store. Send either its fields or `record`, not both."""
-
-    needs_title = True
 
     record = RecordField(
         required=False,
@@ -206,20 +216,6 @@ class StudyInputSerializer(NeedSerializer):
     sponsor = serializers.UUIDField(
         required=False, help_text="Needed when you may act for several sponsors."
     )
-    title = Text(max_length=500, required=False)
-    registry_id = Text(max_length=40, allow_blank=True, required=False)
-    study_type = OneOf(choices=StudyType.choices, required=False)
-    design = Text(max_length=300, allow_blank=True, required=False)
-    end_date = serializers.DateField(required=False, allow_null=True)
-    sex = OneOf(choices=Sex.choices, required=False)
-    min_age_years = Number(required=False, allow_null=True, min_value=0, max_value=130)
-    max_age_years = Number(required=False, allow_null=True, min_value=0, max_value=130)
-    notes = Text(max_length=10_000, allow_blank=True, required=False)
-
-    def validate_min_age_years(self, value: float | None) -> Decimal | None:
-        return None if value is None else round(Decimal(str(value)), 2)
-
-    validate_max_age_years = validate_min_age_years
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         own = attrs.keys() - {"record", "accept_duplicate", "sponsor"}
@@ -230,18 +226,13 @@ class StudyInputSerializer(NeedSerializer):
                     "Send the record alone; change the study by PATCH afterwards.",
                 )
             )
-        if self.needs_title and not attrs.keys() & {"record", "title"}:
+        if not attrs.keys() & {"record", "title"}:
             raise serializers.ValidationError({"title": "Give the study a title."})
         return attrs
 
 
-class StudyChangeSerializer(StudyInputSerializer):
+class StudyChangeSerializer(StudyFieldsSerializer):
     """A change of a study: what is left out stays; `requirements` replaces them all."""
-
-    needs_title = False
-    record = None  # type: ignore[assignment]
-    accept_duplicate = None  # type: ignore[assignment]
-    sponsor = None  # type: ignore[assignment]
 
 
 class RequirementSerializer(serializers.ModelSerializer[Requirement]):

@@ -130,7 +130,7 @@ def create_study(
         **{"sponsor_size": sponsor.size, **_known_fields(values)},
     )
     study.full_clean(exclude=["sponsor", "created_by"])
-    terms = _terms_or_errors(requirements)
+    terms = terms_or_errors(requirements)
     study.save()
     _begin(study, zip(requirements, terms, strict=True))
     study_changed.send(sender=Study, study_id=study.pk)
@@ -459,9 +459,16 @@ def _next_version(study: Study, by: "User", fields: dict[str, Any]) -> None:
     )
 
 
-def _terms_or_errors(
+def terms_or_errors(
     requirements: Sequence[Wanted], kept: Iterable[int] = ()
 ) -> list[Term]:
+    """Give the terms of requirements, in order.
+
+    Raises
+    ------
+    ValidationError
+        Under `requirements`: terms that will not do, or shares beyond the whole.
+    """
     try:
         terms = find_terms(requirements, kept=kept)
     except ValidationError as error:
@@ -484,7 +491,7 @@ def _compare(
 ) -> tuple[list[Requirement], list[tuple[Wanted, Term]]]:
     """Tell which current rows end and what begins instead."""
     current = {row.term_id: row for row in study.requirements.current()}
-    terms = _terms_or_errors(requirements, kept=current)
+    terms = terms_or_errors(requirements, kept=current)
     begun = []
     same: set[int] = set()
     for wanted, term in zip(requirements, terms, strict=True):

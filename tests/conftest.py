@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 from rest_framework.test import APIClient
 
+from cro_portal.accounts.models import ApiToken, TokenScope
 from cro_portal.embedded import paths, session
 from tests.factories import MembershipFactory, UserFactory
 
@@ -41,3 +42,12 @@ def member(db):
 @pytest.fixture
 def api():
     return APIClient()
+
+
+@pytest.fixture
+def make_token(db):
+    def make(user=None, scope=TokenScope.WRITE, **kwargs):
+        user = user or UserFactory.create()
+        return ApiToken.objects.create(user=user, name="test", scope=scope, **kwargs)
+
+    return make

@@ -29,7 +29,7 @@ class ApiRoot(APIView):
     permission_classes = [AllowAny]
 
     def get(self, request: Request) -> Response:
-        names = ("cro-list", "scheme-list", "study-list", "schema", "docs")
+        names = ("cro-list", "scheme-list", "study-list", "match", "schema", "docs")
         return Response(
             {
                 name.removesuffix("-list"): reverse(f"api:{name}", request=request)
