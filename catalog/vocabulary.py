@@ -13,6 +13,7 @@ LIKELY = 60.0
 """Similarity (0 to 100) under which a code is no help in a message."""
 
 _PHASE_SEPARATOR = re.compile(r"[|/,;]")
+_PADDING = re.compile(r"(?<=^[CD])0+(?=\d)")
 _PHASE_SPELLINGS = {
     "NA": "NA",
     "NOTAPPLICABLE": "NA",
@@ -86,7 +87,7 @@ class TermResolver:
         for name in (*term.synonyms, term.label):
             self._by_name[scheme, lookup_key(name)] = target
         if term.external_code:
-            self._by_external_code[scheme, term.external_code.upper()] = target
+            self._by_external_code[scheme, _plain_id(term.external_code)] = target
         if alpha3 := term.attributes.get("alpha3"):
             self._by_external_code[scheme, alpha3] = target
         if phases := term.attributes.get("ctgov"):
@@ -100,7 +101,7 @@ class TermResolver:
         return (
             self._by_code.get((scheme, text.lower()))
             or self._by_name.get((scheme, lookup_key(text)))
-            or self._by_external_code.get((scheme, text.upper()))
+            or self._by_external_code.get((scheme, _plain_id(text)))
         )
 
     def resolve_country(self, name: str) -> Term | None:
@@ -109,7 +110,7 @@ class TermResolver:
 
     def resolve_condition(self, name: str, mesh_id: str = "") -> Term | None:
         """Find a condition by its MeSH unique id, else by its name or a synonym."""
-        by_id = self._by_external_code.get(("condition", mesh_id.strip().upper()))
+        by_id = self._by_external_code.get(("condition", _plain_id(mesh_id)))
         return by_id or self.find("condition", name)
 
     def resolve_phase(self, ctgov_phases: Sequence[str]) -> Term | None:
@@ -131,6 +132,11 @@ class TermResolver:
         """Find the modality of an intervention type (`DRUG`, `Dietary Supplement`)."""
         kind = lookup_key(ctgov_intervention_type).upper().replace(" ", "_")
         return self._by_register_code.get(("modality", frozenset([kind])))
+
+
+def _plain_id(text: str) -> str:
+    """Drop the zeros a register may pad a MeSH id with (`D000014947` is D014947)."""
+    return _PADDING.sub("", text.strip().upper())
 
 
 def _phase_code(text: str) -> str:

@@ -13,12 +13,12 @@ PLACES = ("country", "region", "market_class")
 `broader` too, but who knows the regulator has not thereby worked in the country."""
 
 # The term itself, then again and again its children, its members of the same scheme
-# (or, among places, of another), and whatever stands below its MeSH tree numbers.
+# (or, among places, of another), and the conditions at or below its own MeSH tree numbers.
 _NARROWER = """
     WITH RECURSIVE narrower AS (
-        SELECT id, scheme_id, tree_numbers FROM catalog_term WHERE id = %s
+        SELECT id, scheme_id FROM catalog_term WHERE id = %s
         UNION
-        SELECT term.id, term.scheme_id, term.tree_numbers
+        SELECT term.id, term.scheme_id
         FROM narrower AS wider
         CROSS JOIN LATERAL (
             SELECT id FROM catalog_term WHERE parent_id = wider.id
@@ -33,12 +33,13 @@ _NARROWER = """
     )
     SELECT id FROM narrower
     UNION
-    SELECT term.id
-    FROM catalog_term AS term
-    CROSS JOIN LATERAL unnest(term.tree_numbers) AS place
-    JOIN (SELECT DISTINCT unnest(tree_numbers) AS number FROM narrower) AS top
-      ON place = top.number OR starts_with(place, top.number || '.')
-    WHERE term.scheme_id = 'condition'
+    SELECT id FROM catalog_term
+    WHERE scheme_id = 'condition'
+      AND EXISTS (
+        SELECT FROM unnest(tree_numbers) AS place,
+                    unnest(%s::text[]) AS top
+        WHERE place = top OR starts_with(place, top || '.')
+      )
 """
 
 
@@ -79,7 +80,7 @@ class TermQuerySet(models.QuerySet["Term"]):
         """
         places = list(PLACES)
         return self.filter(
-            pk__in=RawSQL(_NARROWER, [term.pk, places, places])  # noqa: S611 - no user text
+            pk__in=RawSQL(_NARROWER, [term.pk, places, places, term.tree_numbers])  # noqa: S611 - no user text
         )
 
     def search(self, text: str) -> "TermQuerySet":

@@ -2,7 +2,10 @@
 
 import csv
 import datetime as dt
+import gzip
+import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,7 @@ from catalog.services.vocabulary import load_vocabularies
 from catalog.signals import vocabulary_changed
 from catalog.text import lookup_key
 from catalog.vocabulary import TermResolver, nearest_codes
+from tests.factories import SchemeFactory, TermFactory
 
 SCHEMES = "code\tlabel\tcode_system\tcode_system_version\tdescription\n"
 TODAY = dt.date(2026, 6, 1)
@@ -370,8 +374,8 @@ def test_all_iso_countries_have_codes_and_a_region(loaded):
     assert all(
         set(term.attributes) >= {"alpha3", "numeric"} for term in iso.only("attributes")
     )
-    outside = Term.objects.of("country").exclude(broader__scheme="region")
-    assert [term.code for term in outside] == ["aq"]
+    placed = iso.filter(broader__scheme="region").values_list("code", flat=True)
+    assert {term.code for term in iso} - set(placed) == {"aq"}
 
 
 # Narrower
@@ -413,6 +417,33 @@ def test_narrower_is_one_query(loaded, django_assert_num_queries):
     area = Term.objects.get(scheme="therapeutic_area", code="c04")
     with django_assert_num_queries(1):
         list(area.narrower())
+
+
+@pytest.mark.django_db
+def test_narrower_goes_down_the_mesh_trees(loaded):
+    oncology = Term.objects.get(scheme="therapeutic_area", code="c04")
+    cancers = codes(oncology.narrower(), "condition")
+    assert {"breast-neoplasms", "lymphoma", "melanoma"} <= cancers
+    assert "asthma" not in cancers
+    assert codes(oncology.narrower(), "therapeutic_area") == {"c04"}
+
+    # Vaginal candidiasis stands in several trees; its parent is in one of them.
+    urogenital = Term.objects.get(scheme="therapeutic_area", code="c13")
+    assert "candidiasis-vulvovaginal" in codes(urogenital.narrower(), "condition")
+    breast = Term.objects.get(scheme="condition", code="breast-neoplasms")
+    below = codes(breast.narrower(), "condition")
+    assert "triple-negative-breast-neoplasms" in below
+    assert "neoplasms" not in below
+
+
+@pytest.mark.django_db
+def test_narrower_compares_whole_tree_numbers():
+    scheme = SchemeFactory.create(code="condition")
+    wide = TermFactory.create(scheme=scheme, tree_numbers=["C04.588"])
+    narrow = TermFactory.create(scheme=scheme, tree_numbers=["C04.588.180"])
+    TermFactory.create(scheme=scheme, tree_numbers=["C04.5881"])
+
+    assert set(wide.narrower()) == {wide, narrow}
 
 
 # Search
@@ -490,6 +521,69 @@ def test_lookup_key_of_a_key_is_the_key(text):
     assert lookup_key(lookup_key(text)) == lookup_key(text)
 
 
+# Conditions
+
+
+def test_conditions_stand_in_every_branch_of_the_disease_trees(files):
+    numbers = {
+        number
+        for row in files.terms
+        if row.scheme == "condition"
+        for number in row.tree_numbers
+    }
+    branches = {f"C{n:02}" for n in range(1, 27)} | {"F03"}
+    assert branches <= numbers
+    orphans = [
+        number
+        for number in numbers
+        if number[:3] in branches
+        and "." in number
+        and number.rpartition(".")[0] not in numbers
+    ]
+    assert orphans == []
+    areas = {row.code for row in files.terms if row.scheme == "therapeutic_area"}
+    assert areas == {branch.lower() for branch in branches} | {"rare-diseases"}
+
+
+def test_a_conditions_parent_is_above_its_first_tree_number(files):
+    by_code = {row.code: row for row in files.terms if row.scheme == "condition"}
+    for row in by_code.values():
+        assert row.tree_numbers, row.place
+        if row.parent:
+            above = row.tree_numbers[0].rpartition(".")[0]
+            assert above in by_code[row.parent].tree_numbers, row.place
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("heart attack", "myocardial-infarction"),
+        ("NSCLC", "carcinoma-non-small-cell-lung"),
+        ("Non-Small-Cell Lung Carcinoma", "carcinoma-non-small-cell-lung"),
+        ("breast cancer", "breast-neoplasms"),
+        ("COPD", "pulmonary-disease-chronic-obstructive"),
+        ("type 2 diabetes", "diabetes-mellitus-type-2"),
+        ("BREAST NEOPLASMS", "breast-neoplasms"),
+    ],
+)
+def test_conditions_are_found_by_everyday_names(loaded, name, code):
+    assert TermResolver.load(["condition"]).resolve_condition(name).code == code
+
+
+@pytest.mark.django_db
+def test_a_mesh_id_wins_over_the_name_and_may_be_padded(loaded):
+    resolver = TermResolver.load(["condition"])
+    assert resolver.resolve_condition("as written", "D001943").label == (
+        "Breast Neoplasms"
+    )
+    padded = resolver.resolve_condition("", "D000014947")
+    assert padded.label == "Wounds and Injuries"
+    assert resolver.resolve_condition("Breast Neoplasms", "D999999").code == (
+        "breast-neoplasms"
+    )
+    assert resolver.resolve_condition("nothing known", "D999999") is None
+
+
 # Real data
 
 needs_data = pytest.mark.skipif(
@@ -519,3 +613,47 @@ def test_every_country_a_register_names_resolves(loaded):
         )
     ]
     assert wrong == []
+
+
+@needs_data
+@pytest.mark.django_db
+def test_conditions_of_whole_records_resolve(loaded):
+    resolver = TermResolver.load(["condition"])
+    meshes = [
+        mesh
+        for path in shared("ctgov_v2").glob("*.json")
+        for mesh in json.loads(path.read_text(encoding="utf-8"))
+        .get("derivedSection", {})
+        .get("conditionBrowseModule", {})
+        .get("meshes", [])
+    ]
+    unknown = [
+        mesh["term"]
+        for mesh in meshes
+        if not resolver.resolve_condition(mesh["term"], mesh["id"])
+    ]
+    assert meshes
+    assert len(unknown) <= 0.05 * len(meshes), unknown
+
+
+@needs_data
+@pytest.mark.django_db
+def test_names_of_the_registered_trials_resolve(loaded):
+    resolver = TermResolver.load()
+    total = Counter()
+    unknown = Counter()
+    with gzip.open(shared("trials", "trials_before_2018.jsonl.gz"), "rt") as lines:
+        for line in lines:
+            trial = json.loads(line)
+            for name in trial["mesh_conditions"] or []:
+                total["condition"] += 1
+                unknown["condition"] += resolver.resolve_condition(name) is None
+            for name in trial["countries"] or []:
+                total["country"] += 1
+                unknown["country"] += resolver.resolve_country(name) is None
+            if trial["phase"]:
+                total["phase"] += 1
+                unknown["phase"] += resolver.resolve_phase([trial["phase"]]) is None
+    assert unknown["condition"] <= 0.01 * total["condition"]
+    assert unknown["country"] <= 0.001 * total["country"]
+    assert unknown["phase"] <= 0.001 * total["phase"]
