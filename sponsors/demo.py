@@ -1,20 +1,19 @@
-"""The demo's tenants, people and studies: all fictional, made once, then left alone."""
+"""The demo's people, tenants and studies: fictional, made once, then left alone."""
 
 import datetime as dt
 import uuid
 from dataclasses import dataclass
 
 from django.contrib.auth.models import Group, Permission
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from catalog.choices import SizeClass, StudyType
-from catalog.models import Term
 from cro_portal.accounts.demo import DEMO_ACCOUNTS, DEMO_PASSWORD, DemoAccount
 from cro_portal.accounts.models import User
 from sponsors.choices import Importance, Role, SponsorKind
-from sponsors.models import Membership, Requirement, Sponsor, Study
-from sponsors.signals import study_changed
+from sponsors.models import Membership, Sponsor, Study
+from sponsors.services import create_study
+from sponsors.wanted import Wanted
 
 NAMESPACE = uuid.UUID("a0b7c1c4-3c9d-5a55-8a0e-2f6c7f0f9a11")
 CURATORS = "Curators"
@@ -27,47 +26,27 @@ MUST, HIGH, MEDIUM, LOW = (
 
 
 @dataclass(frozen=True)
+class DemoStudy:
+    """A fictional study: plain fields, and what it needs."""
+
+    title: str
+    fields: dict[str, object]
+    needs: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True)
 class DemoTenant:
     """A fictional sponsor and who belongs to it, by mail address."""
 
     name: str
     kind: SponsorKind
     size: SizeClass
-    members: tuple[tuple[str, Role], ...]
+    members: tuple[tuple[str, Role], ...]  # the first owns it
+    studies: tuple[DemoStudy, ...]
 
 
-@dataclass(frozen=True)
-class DemoStudy:
-    """A fictional study: plain fields, and needs as (term key, importance, share)."""
-
-    tenant: str
-    title: str
-    fields: dict[str, object]
-    needs: tuple[tuple[str, Importance, float | None], ...]
-
-
-BIOTECH = "Demo Biotech (fictional)"
-DEVICES = "Demo Devices (fictional)"
-TENANTS = (
-    DemoTenant(
-        BIOTECH,
-        SponsorKind.BIOTECH,
-        SizeClass.SMALL,
-        (
-            ("sponsor@demo.example", Role.OWNER),
-            ("procurement@demo.example", Role.PROCUREMENT),
-        ),
-    ),
-    DemoTenant(
-        DEVICES,
-        SponsorKind.DEVICE,
-        SizeClass.MID,
-        (("admin@demo.example", Role.OWNER),),
-    ),
-)
-STUDIES = (
+BIOTECH_STUDIES = (
     DemoStudy(
-        BIOTECH,
         "DBT-101 with chemotherapy in advanced breast cancer (fictional)",
         {
             "study_type": StudyType.INTERVENTIONAL,
@@ -82,18 +61,27 @@ STUDIES = (
             "sponsor_size": SizeClass.SMALL,
         },
         (
-            ("condition/breast-neoplasms", HIGH, None),
-            ("therapeutic_area/c04", HIGH, None),
-            ("phase/phase-3", MUST, None),
-            ("country/us", MUST, 0.35),
-            ("country/de", HIGH, 0.2),
-            ("country/es", HIGH, 0.15),
-            ("country/pl", HIGH, 0.2),
-            ("country/in", MEDIUM, 0.1),
+            Wanted("condition", "breast-neoplasms", HIGH),
+            Wanted("therapeutic_area", "c04", HIGH),
+            Wanted("phase", "phase-3", MUST),
+            Wanted("country", "us", MUST, 0.35),
+            Wanted("country", "de", HIGH, 0.2),
+            Wanted("country", "es", HIGH, 0.15),
+            Wanted("country", "pl", HIGH, 0.2),
+            Wanted("country", "in", MEDIUM, 0.1),
+            Wanted("regulator", "fda", HIGH),
+            Wanted("regulator", "ema", HIGH),
+            Wanted("service", "clinical-monitoring", MUST),
+            Wanted("service", "data-management", HIGH),
+            Wanted("service", "biostatistics", HIGH),
+            Wanted("service", "pharmacovigilance", MEDIUM),
+            Wanted("technology", "edc", HIGH),
+            Wanted("technology", "rbqm-system", LOW),
+            Wanted("modality", "antibody-drug-conjugate", MEDIUM),
+            Wanted("certification", "ich-gcp", MEDIUM),
         ),
     ),
     DemoStudy(
-        BIOTECH,
         "DBT-207 gene therapy in Duchenne muscular dystrophy (fictional)",
         {
             "study_type": StudyType.INTERVENTIONAL,
@@ -109,16 +97,24 @@ STUDIES = (
             "sponsor_size": SizeClass.SMALL,
         },
         (
-            ("condition/muscular-dystrophy-duchenne", MUST, None),
-            ("therapeutic_area/c10", HIGH, None),
-            ("phase/phase-1-2", HIGH, None),
-            ("country/us", HIGH, 0.5),
-            ("country/gb", HIGH, 0.25),
-            ("country/fr", MEDIUM, 0.25),
+            Wanted("condition", "muscular-dystrophy-duchenne", MUST),
+            Wanted("therapeutic_area", "c10", HIGH),
+            Wanted("phase", "phase-1-2", HIGH),
+            Wanted("country", "us", HIGH, 0.5),
+            Wanted("country", "gb", HIGH, 0.25),
+            Wanted("country", "fr", MEDIUM, 0.25),
+            Wanted("regulator", "fda", HIGH),
+            Wanted("service", "patient-recruitment", HIGH),
+            Wanted("service", "regulatory-submissions", HIGH),
+            Wanted("service", "medical-monitoring", MEDIUM),
+            Wanted("technology", "epro", MEDIUM),
+            Wanted("modality", "gene-therapy", MUST),
+            Wanted("population", "paediatric", HIGH),
         ),
     ),
+)
+DEVICE_STUDIES = (
     DemoStudy(
-        DEVICES,
         "Demo Loop monitor in heart failure, after the mark (fictional)",
         {
             "study_type": StudyType.INTERVENTIONAL,
@@ -132,13 +128,39 @@ STUDIES = (
             "sponsor_size": SizeClass.MID,
         },
         (
-            ("condition/heart-failure", HIGH, None),
-            ("therapeutic_area/c14", MEDIUM, None),
-            ("phase/phase-na", HIGH, None),
-            ("country/de", MUST, 0.5),
-            ("country/nl", HIGH, 0.25),
-            ("country/se", MEDIUM, 0.25),
+            Wanted("condition", "heart-failure", HIGH),
+            Wanted("therapeutic_area", "c14", MEDIUM),
+            Wanted("phase", "phase-na", HIGH),
+            Wanted("country", "de", MUST, 0.5),
+            Wanted("country", "nl", HIGH, 0.25),
+            Wanted("country", "se", MEDIUM, 0.25),
+            Wanted("service", "clinical-monitoring", HIGH),
+            Wanted("service", "pmcf", HIGH),
+            Wanted("technology", "wearables", MEDIUM),
+            Wanted("modality", "medical-device", MUST),
+            Wanted("certification", "iso-14155", MEDIUM),
         ),
+    ),
+)
+BIOTECH = "Demo Biotech (fictional)"
+DEVICES = "Demo Devices (fictional)"
+TENANTS = (
+    DemoTenant(
+        BIOTECH,
+        SponsorKind.BIOTECH,
+        SizeClass.SMALL,
+        (
+            ("sponsor@demo.example", Role.OWNER),
+            ("procurement@demo.example", Role.PROCUREMENT),
+        ),
+        BIOTECH_STUDIES,
+    ),
+    DemoTenant(
+        DEVICES,
+        SponsorKind.DEVICE,
+        SizeClass.MID,
+        (("admin@demo.example", Role.OWNER),),
+        DEVICE_STUDIES,
     ),
 )
 
@@ -163,14 +185,15 @@ def load_demo_demand() -> DemandReport:
     ValidationError
         When the vocabulary lacks a term that a demo study needs.
     """
+    before = Sponsor.objects.filter(pk__in=[demo_id(t.name) for t in TENANTS]).count()
     users = sum(_user(account) for account in DEMO_ACCOUNTS)
-    tenants = sum(_tenant(tenant) for tenant in TENANTS)
-    studies = sum(_study(study) for study in STUDIES)
+    studies = sum(len(_tenant(tenant)) for tenant in TENANTS)
+    tenants = len(TENANTS) - before
     return DemandReport(users=users, tenants=tenants, studies=studies)
 
 
-def demo_id(kind: str, name: str) -> uuid.UUID:
-    return uuid.uuid5(NAMESPACE, f"{kind}/{name}")
+def demo_id(tenant: str) -> uuid.UUID:
+    return uuid.uuid5(NAMESPACE, f"sponsor/{tenant}")
 
 
 def _user(account: DemoAccount) -> bool:
@@ -199,60 +222,25 @@ def curators() -> Group:
     return group
 
 
-def _tenant(tenant: DemoTenant) -> bool:
+def _tenant(tenant: DemoTenant) -> list[Study]:
+    """Make a tenant with its members and studies; nothing when it is there."""
     sponsor, is_new = Sponsor.objects.get_or_create(
-        pk=demo_id("sponsor", tenant.name),
+        pk=demo_id(tenant.name),
         defaults={"name": tenant.name, "kind": tenant.kind, "size": tenant.size},
     )
-    if is_new:
-        Membership.objects.bulk_create(
-            Membership(sponsor=sponsor, user=User.objects.get(email=email), role=role)
-            for email, role in tenant.members
-        )
-    return is_new
-
-
-def _study(study: DemoStudy) -> bool:
-    pk = demo_id("study", study.title)
-    if Study.objects.filter(pk=pk).exists():
-        return False
-    sponsor = Sponsor.objects.get(pk=demo_id("sponsor", study.tenant))
-    owner = sponsor.memberships.filter(role=Role.OWNER).select_related("user").first()
-    row = Study(
-        pk=pk,
-        sponsor=sponsor,
-        title=study.title,
-        created_by=owner.user if owner else None,
-        **study.fields,
+    if not is_new:
+        return []
+    people = [User.objects.get(email=email) for email, _ in tenant.members]
+    Membership.objects.bulk_create(
+        Membership(sponsor=sponsor, user=person, role=role)
+        for person, (_, role) in zip(people, tenant.members, strict=True)
     )
-    row.full_clean()
-    row.save(force_insert=True)
-    terms = _terms(study)
-    Requirement.objects.bulk_create(
-        Requirement(
-            study=row,
-            term=terms[key],
-            importance=importance,
-            share=share,
-            since_version=row.version,
+    return [
+        create_study(
+            sponsor=sponsor,
+            by=people[0],
+            values={"title": study.title, **study.fields},
+            requirements=study.needs,
         )
-        for key, importance, share in study.needs
-    )
-    study_changed.send(sender=Study, study_id=row.pk)
-    return True
-
-
-def _terms(study: DemoStudy) -> dict[str, Term]:
-    keys = {key for key, _, _ in study.needs}
-    found = {
-        f"{term.scheme_id}/{term.code}": term
-        for term in Term.objects.current().filter(
-            code__in=[key.split("/")[1] for key in keys]
-        )
-    }
-    if missing := sorted(keys - found.keys()):
-        raise ValidationError(
-            f"The vocabulary lacks terms a demo study needs ({', '.join(missing)}): "
-            "run manage.py load_vocabularies first."
-        )
-    return found
+        for study in tenant.studies
+    ]

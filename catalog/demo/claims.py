@@ -281,7 +281,7 @@ class _Teller:
 
     def _say_list(self, scheme: str, *, is_complete: bool) -> None:
         rng, knowledge = self.rng, self.profile.knowledge
-        if_true, if_false = min(0.95, 1.3 * knowledge), 0.6 * knowledge
+        if_true, if_false = min(0.95, 1.3 * knowledge), 0.4 * knowledge
         for word in self.vocabulary.of(scheme):
             if word.is_group and scheme in GROUPED:
                 continue

@@ -111,6 +111,10 @@ def read_vocabulary() -> tuple[Vocabulary, dict[str, int]]:
             f"The vocabulary lacks terms the demo needs ({listed}): "
             "run manage.py load_vocabularies first."
         )
+    if not any(key.startswith("condition/") for key in ids):
+        raise ValidationError(
+            "There are no conditions: run manage.py load_vocabularies first."
+        )
     broader: defaultdict[str, set[str]] = defaultdict(set)
     members: defaultdict[str, set[str]] = defaultdict(set)
     links = Term.broader.through.objects.values_list("from_term_id", "to_term_id")
@@ -199,6 +203,7 @@ class _Writer:
         market, terms, cros, trials = self.market, self.terms, self.cros, self.trials
         return {
             "CROs": self._copy(
+                "CROs",
                 CRO,
                 "id uuid slug name website summary status is_fictional successor_id "
                 "succeeded_on catalog_version created_at updated_at",
@@ -211,6 +216,7 @@ class _Writer:
                 len(market.cros),
             ),
             "aliases": self._copy(
+                "aliases",
                 Alias,
                 "cro_id name kind valid_from valid_to source_id",
                 (
@@ -221,6 +227,7 @@ class _Writer:
                 len(market.aliases),
             ),
             "sources": self._copy(
+                "sources",
                 Source,
                 "id uuid kind title url publisher published_on retrieved_on "
                 "created_at updated_at",
@@ -232,6 +239,7 @@ class _Writer:
                 len(market.sources),
             ),
             "claims": self._copy(
+                "claims",
                 Claim,
                 "uuid cro_id term_id answer aspect country_id area_id delivery value "
                 "qualifiers tier source_id observed_on expires_on status note "
@@ -247,6 +255,7 @@ class _Writer:
                 len(market.claims),
             ),
             "complete lists": self._copy(
+                "complete lists",
                 CompleteList,
                 "cro_id scheme_id declared_on created_at updated_at",
                 (
@@ -256,6 +265,7 @@ class _Writer:
                 len(market.complete_lists),
             ),
             "trials": self._copy(
+                "trials",
                 Trial,
                 "id register registry_id title study_type phase_id overall_status "
                 "conditions_as_written intervention_types participants n_sites "
@@ -274,6 +284,7 @@ class _Writer:
                 len(market.trials),
             ),
             "conditions of trials": self._copy(
+                "conditions of trials",
                 TrialCondition,
                 "trial_id term_id certainty",
                 (
@@ -283,6 +294,7 @@ class _Writer:
                 len(market.trial_conditions),
             ),
             "countries of trials": self._copy(
+                "countries of trials",
                 TrialCountry,
                 "trial_id country_id n_sites",
                 (
@@ -292,6 +304,7 @@ class _Writer:
                 len(market.trial_countries),
             ),
             "roles": self._copy(
+                "roles",
                 TrialRole,
                 "trial_id cro_id kind name_as_written certainty",
                 (
@@ -305,6 +318,7 @@ class _Writer:
 
     def _copy(
         self,
+        label: str,
         model: type[models.Model],
         columns: str,
         rows: Iterator[Sequence[Any]],
@@ -318,7 +332,7 @@ class _Writer:
                 lines = "".join("\t".join(map(_cell, row)) + "\n" for row in chunk)
                 cursor.copy_expert(sql, io.StringIO(lines))
                 done += len(chunk)
-                self.tell(f"Writing {model._meta.verbose_name_plural}", done, total)
+                self.tell(f"Writing {label}", done, total)
         return done
 
 

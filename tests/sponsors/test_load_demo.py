@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from catalog.models import CRO, Scheme, Term
 from cro_portal.accounts.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from cro_portal.accounts.models import User
-from sponsors.demo import BIOTECH, STUDIES, curators
+from sponsors.demo import BIOTECH, TENANTS, curators
 from sponsors.models import Membership, Requirement, Sponsor, Study
 from sponsors.signals import study_changed
 from tests.demo_vocabulary import store_vocabulary
@@ -22,8 +22,10 @@ def words(settings):
     settings.DEBUG = True
     store_vocabulary()
     stored = {f"{t.scheme_id}/{t.code}" for t in Term.objects.all()}
-    for key in {key for study in STUDIES for key, _, _ in study.needs} - stored:
-        scheme, code = key.split("/")
+    studies = [study for tenant in TENANTS for study in tenant.studies]
+    for scheme, code in {(w.scheme, w.code) for study in studies for w in study.needs}:
+        if f"{scheme}/{code}" in stored:
+            continue
         Scheme.objects.get_or_create(code=scheme, defaults={"label": scheme})
         Term.objects.create(scheme_id=scheme, code=code, label=code)
 
