@@ -1,0 +1,111 @@
+import datetime as dt
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.cache import cache
+
+from catalog.choices import ClaimStatus
+from tests.factories import (
+    AliasFactory,
+    ClaimFactory,
+    CROFactory,
+    TermFactory,
+    TrialRoleFactory,
+    UserFactory,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PAGES = [
+    "/",
+    "/cros/",
+    "/cros/?q=zzz",
+    "/cros/baltica/",
+    "/accounts/login/",
+    "/method/",
+]
+
+
+@pytest.fixture(autouse=True)
+def catalogue():
+    cache.clear()
+    cro = CROFactory.create(name="Baltica Trials", slug="baltica", summary="One line.")
+    CROFactory.create_batch(26)
+    AliasFactory.create(cro=cro)
+    for tier in (4, 5):
+        ClaimFactory.create(cro=cro, tier=tier, term__code=f"service-{tier}")
+    ClaimFactory.create(cro=cro, status=ClaimStatus.DISPUTED)
+    ClaimFactory.create(cro=cro, expires_on=dt.date(2026, 6, 2))
+    for scheme in ("region", "phase", "therapeutic_area", "technology"):
+        TermFactory.create(scheme__code=scheme)
+    TrialRoleFactory.create(cro=cro, trial__title="Efficacy of DX-1 in adults " * 6)
+    return cro
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_barrier_and_fits_a_phone(open_page, path, scheme):
+    page = open_page(path, width=390, scheme=scheme)
+
+    # Its `preload` would fetch the imported sheets from wrong addresses.
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
+
+    assert found.violations_count == 0, found.generate_report()
+    overflow = "document.documentElement.scrollWidth > innerWidth"
+    assert not page.evaluate(overflow)
+
+
+def test_the_list_filters_while_typing_and_keeps_the_address(open_page):
+    page = open_page("/cros/")
+
+    page.get_by_label("Name").fill("baltica")
+    page.locator("#results").get_by_text("1 CRO", exact=True).wait_for()
+
+    assert "q=baltica" in page.url
+    assert page.locator(".cro-card").count() == 1
+
+
+def test_the_list_filters_without_javascript(open_page):
+    page = open_page("/cros/", javascript=False)
+
+    page.get_by_label("Name").fill("baltica")
+    page.get_by_role("button", name="Show").click()
+
+    assert page.locator(".cro-card").count() == 1
+
+
+def test_a_chosen_theme_stays(open_page):
+    page = open_page("/", scheme="light")
+
+    page.get_by_role("button", name="Dark theme").click()
+    page.reload()
+
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    button = page.get_by_role("button", name="Dark theme")
+    assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_a_closed_list_stays_closed(open_page):
+    page = open_page("/cros/baltica/")
+
+    page.locator("details > summary").first.click()
+    page.reload()
+
+    assert page.locator("details").first.get_attribute("open") is None
+
+
+def test_an_answer_of_htmx_may_bring_a_message(open_page):
+    page = open_page("/")
+
+    page.evaluate("htmx.trigger(document.body, 'toast', {text: 'Saved.'})")
+    page.get_by_text("Saved.").wait_for()
+    page.get_by_role("button", name="Close this message").click()
+
+    assert page.get_by_text("Saved.").count() == 0
+
+
+def test_who_is_signed_in_can_sign_out(open_page, session_of):
+    page = open_page("/", cookies=session_of(UserFactory.create(name="Pat")))
+
+    page.get_by_role("button", name="Sign out").click()
+
+    page.get_by_role("link", name="Sign in").wait_for()
