@@ -1,6 +1,7 @@
 """Shrunk rates and the quantiles of the Beta distribution behind their intervals."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -114,7 +115,6 @@ class ShrunkRates:
     """
 
     def __init__(self) -> None:
-        self._tables: dict[float, tuple[Floats, Floats]] = {}
         self._seen: dict[tuple[float, float, float], tuple[float, float]] = {}
 
     def intervals(
@@ -132,7 +132,7 @@ class ShrunkRates:
         whole = (n <= TABLE_N) & (n == np.floor(n)) & (successes == np.floor(successes))
         low, high = np.empty_like(value), np.empty_like(value)
         if whole.any():
-            table_low, table_high = self._table(peer_mean)
+            table_low, table_high = _table(peer_mean)
             count = n[whole].astype(np.int64)
             at = (count * (count + 1) >> 1) + successes[whole].astype(np.int64)
             low[whole], high[whole] = table_low[at], table_high[at]
@@ -142,14 +142,6 @@ class ShrunkRates:
             )
         # The mean of a very skewed Beta can lie outside its central 80 %.
         return np.minimum(low, value), value, np.maximum(high, value)
-
-    def _table(self, peer_mean: float) -> tuple[Floats, Floats]:
-        if peer_mean not in self._tables:
-            n, successes = np.tril_indices(TABLE_N + 1)  # row n(n+1)/2 + s
-            self._tables[peer_mean] = _central(
-                successes.astype(np.float64), n.astype(np.float64), peer_mean
-            )
-        return self._tables[peer_mean]
 
     def _remembered(
         self, successes: Floats, n: Floats, peer_mean: float
@@ -167,6 +159,16 @@ class ShrunkRates:
             )
         found = np.array([self._seen[key] for key in keys])
         return found[:, 0], found[:, 1]
+
+
+@lru_cache(maxsize=64)
+def _table(peer_mean: float) -> tuple[Floats, Floats]:
+    """Return the intervals of all small counts: the same for every catalogue."""
+    n, successes = np.tril_indices(TABLE_N + 1)  # row n(n+1)/2 + s
+    low, high = _central(successes.astype(np.float64), n.astype(np.float64), peer_mean)
+    low.setflags(write=False)
+    high.setflags(write=False)
+    return low, high
 
 
 def _central(successes: Floats, n: Floats, peer_mean: float) -> tuple[Floats, Floats]:
