@@ -16,6 +16,7 @@ urlpatterns = [
     path("method/", method, name="method"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("studies/", include("sponsors.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("cro_portal.api_urls", namespace="api")),
 ]

@@ -26,6 +26,27 @@ if TYPE_CHECKING:
 
     from cro_portal.accounts.models import User
 
+STUDY_FIELDS = (
+    "title",
+    "registry_id",
+    "study_type",
+    "design",
+    "participants",
+    "n_sites",
+    "start_date",
+    "end_date",
+    "sex",
+    "min_age_years",
+    "max_age_years",
+    "is_rare_disease",
+    "further_studies",
+    "staff_needed_fte",
+    "sponsor_size",
+    "notes",
+    "conditions_not_coded",
+)
+"""The fields of a study that a person may set."""
+
 MAX_PARTICIPANTS = 10_000_000
 MAX_SITES = 100_000
 

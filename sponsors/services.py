@@ -17,6 +17,7 @@ from catalog.vocabulary import TermResolver
 from sponsors.choices import WeightMethod
 from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
 from sponsors.models import (
+    STUDY_FIELDS,
     Requirement,
     Sponsor,
     Study,
@@ -24,32 +25,12 @@ from sponsors.models import (
     StudyCreation,
     Weights,
 )
+from sponsors.selectors import current_weights
 from sponsors.signals import study_changed
 from sponsors.wanted import Wanted, find_terms
 
 if TYPE_CHECKING:
     from cro_portal.accounts.models import User
-
-FIELDS = (
-    "title",
-    "registry_id",
-    "study_type",
-    "design",
-    "participants",
-    "n_sites",
-    "start_date",
-    "end_date",
-    "sex",
-    "min_age_years",
-    "max_age_years",
-    "is_rare_disease",
-    "further_studies",
-    "staff_needed_fte",
-    "sponsor_size",
-    "notes",
-    "conditions_not_coded",
-)
-"""The fields of a study that a person may set."""
 
 ADULT_AT, ELDERLY_FROM = 18, 65
 
@@ -115,7 +96,7 @@ def create_study(
 
     Parameters
     ----------
-    values : fields of `FIELDS`; what is left out stays empty
+    values : fields of `STUDY_FIELDS`; what is left out stays empty
     from_register : names of fields whose values a register's record gave
 
     Raises
@@ -186,7 +167,7 @@ def update_study(
     Parameters
     ----------
     expected_version : the version that `by` read
-    values : fields of `FIELDS`; those left out stay
+    values : fields of `STUDY_FIELDS`; those left out stay
     requirements : everything the study asks for from now on; None leaves them
 
     Raises
@@ -197,12 +178,12 @@ def update_study(
         By field, or under `requirements`.
     """
     study = _lock(study, expected_version)
-    before = {name: getattr(study, name) for name in FIELDS}
+    before = {name: getattr(study, name) for name in STUDY_FIELDS}
     for name, value in _known_fields(values or {}).items():
         setattr(study, name, value)
     study.full_clean(exclude=["sponsor", "created_by"])
-    after = {name: getattr(study, name) for name in FIELDS}
-    changed = [name for name in FIELDS if before[name] != after[name]]
+    after = {name: getattr(study, name) for name in STUDY_FIELDS}
+    changed = [name for name in STUDY_FIELDS if before[name] != after[name]]
     ended, begun = ([], []) if requirements is None else _compare(study, requirements)
     if not (changed or ended or begun):
         return study
@@ -246,7 +227,7 @@ def set_weights(
     """
     weights = check_weights(values)
     study = _lock(study, expected_version)
-    if weights == current_weights(study):
+    if _shares(weights) == _shares(current_weights(study)):
         return study
     _next_version(study, by, {})
     Weights.objects.create(
@@ -259,12 +240,6 @@ def set_weights(
     )
     study_changed.send(sender=Study, study_id=study.pk)
     return study
-
-
-def current_weights(study: Study) -> dict[str, float]:
-    """Give the weights that hold at the study's version: criterion to weight."""
-    row = study.weights.at(study.version).first()
-    return dict(row.values) if row else dict(DEFAULT_WEIGHTS)
 
 
 def check_weights(values: Mapping[str, float]) -> dict[str, float]:
@@ -435,7 +410,7 @@ def _populations(record: TrialRecord) -> list[Term]:
 
 
 def _known_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    if unknown := values.keys() - set(FIELDS):
+    if unknown := values.keys() - set(STUDY_FIELDS):
         raise TypeError(f"not fields of a study: {sorted(unknown)}")
     return dict(values)
 
@@ -537,7 +512,13 @@ def _plain(value: Any) -> Any:
     """Give a field's value as JSON holds it."""
     if isinstance(value, dt.date):
         return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
+def _shares(weights: Mapping[str, float]) -> dict[str, float]:
+    """Scale weights to a sum of 1: only that decides."""
+    total = math.fsum(weights.values())
+    return {code: round(weight / total, 9) for code, weight in weights.items()}
 
 
 def _criteria_codes() -> str:
