@@ -190,14 +190,18 @@ class _Sheet:
             strict=True,
         ):
             claims[k].add(claim)
-        columns = [end.tolist() for end in (low, value, high, is_disputed, is_silent)]
         ids = [tuple(sorted(found)) if found else () for found in claims]
+        pages = [slice(i * n, (i + 1) * n) for i in range(len(terms))]
         return {
             term: _Answer(
-                *(column[i * n : (i + 1) * n] for column in columns),
-                ids[i * n : (i + 1) * n],
+                low[part].tolist(),
+                value[part].tolist(),
+                high[part].tolist(),
+                is_disputed[part].tolist(),
+                is_silent[part].tolist(),
+                ids[part],
             )
-            for i, term in enumerate(terms)
+            for term, part in zip(terms, pages, strict=True)
         }
 
     def _coverage(self, leaf: str) -> Facts:
