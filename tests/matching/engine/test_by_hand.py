@@ -23,6 +23,7 @@ from tests.matching.engine.build import (
     need,
     trial,
 )
+from tests.matching.engine.oracle import central
 
 NOTHING = (0.0, 0.5, 1.0)
 
@@ -244,8 +245,8 @@ def test_milestones_shrink_towards_the_peers():
     )
     low, value, high = leaf(cat, need(), "delivery_record")
     assert value == pytest.approx(17 / 20)
-    # Beta(17, 3): the 10 % and 90 % points.
-    assert (low, high) == pytest.approx((0.7460116, 0.9424655), abs=2e-2)
+    # Central 80 % of Beta(17, 3), found by bisection.
+    assert (low, high) == pytest.approx(central(17.0, 3.0), abs=1e-9)
 
 
 def test_size_and_span():
@@ -372,3 +373,13 @@ def test_nobody_and_nothing_can_be_ranked():
     ranking = rank(catalogue(n_cros=2), need(("pl", 0)))
     assert ranking.order.tolist() == [0, 1]
     assert np.allclose(ranking.score, 0.5)
+
+
+def test_the_example_of_the_method_page():
+    cat = catalogue([claim("monitoring", observed=TODAY - 1461)])
+    study = need(("monitoring", 1), ("writing", 3), weights={"services": 1.0})
+    ranking = rank(cat, study)
+    assert ranking.score_low[0] == pytest.approx(0.56)
+    assert ranking.score[0] == pytest.approx(0.90)
+    assert ranking.score_high[0] == pytest.approx(1.0)
+    assert ranking.evidence[0] == pytest.approx(1.0)
