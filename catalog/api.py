@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.choices import ClaimStatus, Tier
+from catalog.filtersets import CROFilterSet
 from catalog.models import CRO, CatalogState, Claim, Scheme, Term
 from catalog.serializers import (
     ClaimSerializer,
@@ -50,6 +51,10 @@ class CROViewSet(viewsets.ReadOnlyModelViewSet[CRO]):
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]+"
     queryset = CRO.objects.none()
+    filterset_class = CROFilterSet
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     def get_queryset(self) -> Any:
         if self.action == "list":

@@ -5,11 +5,14 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from catalog.models import CRO, Term
 from catalog.models.claims import CROQuerySet
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class TermFilter(filters.ModelChoiceFilter):
     """Keep CROs that show a term of one scheme, given by its code."""
 

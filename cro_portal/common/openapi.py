@@ -28,11 +28,6 @@ PROBLEM = {
                     },
                     "detail": {"type": "string"},
                     "code": {"type": "string"},
-                    "nearest": {
-                        "type": "array",
-                        "items": {"type": "string"},
-                        "description": "Codes that come closest to an unknown one.",
-                    },
                 },
             },
         },
@@ -67,6 +62,16 @@ WITH_BODY = {
     "413": "The body is too large.",
     "415": "The body must be application/json.",
 }
+WITH_HEADER = {
+    "If-Match": {
+        "412": "It has changed since you read it.",
+        "428": "An If-Match header is required.",
+    },
+    "Idempotency-Key": {
+        "409": "Your sponsor has this registry number already.",
+        "422": "The key came with another body before.",
+    },
+}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -77,6 +82,8 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method in METHODS & path.keys():
             operation = path[method]
             described = ALWAYS | (WITH_BODY if "requestBody" in operation else {})
+            for parameter in operation.get("parameters", ()):
+                described |= WITH_HEADER.get(parameter["name"], {})
             for status, description in described.items():
                 operation["responses"].setdefault(
                     status,

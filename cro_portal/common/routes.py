@@ -3,7 +3,12 @@
 from typing import Any
 
 from django.urls import Resolver404, resolve
-from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.renderers import (
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+)
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
@@ -13,7 +18,12 @@ from rest_framework.reverse import reverse
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
-OpenApiRenderers = [OpenApiJsonRenderer, OpenApiYamlRenderer]
+OpenApiRenderers = [
+    OpenApiJsonRenderer2,  # application/json
+    OpenApiYamlRenderer2,  # application/yaml
+    OpenApiJsonRenderer,
+    OpenApiYamlRenderer,
+]
 
 
 class Router(SimpleRouter):

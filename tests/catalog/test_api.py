@@ -262,3 +262,19 @@ def test_lists_cost_the_same_at_any_length(signed_in, django_assert_max_num_quer
         signed_in.get("/api/v1/vocabularies/service/")
     with django_assert_max_num_queries(6):
         signed_in.get(f"/api/v1/cros/{cro.slug}/")
+
+
+def test_list_takes_the_filters_of_the_page(signed_in):
+    service = TermFactory.create(code="monitoring")
+    offering = ClaimFactory.create(term=service, cro__name="Aldermoor").cro
+    CROFactory.create(name="Birchfield")
+
+    def slugs(query):
+        page = signed_in.get(f"/api/v1/cros/?{query}").json()
+        return [cro["slug"] for cro in page["results"]]
+
+    assert slugs("service=monitoring") == [offering.slug]
+    assert slugs("q=alder") == [offering.slug]
+    assert slugs("q=nobody") == []
+    answer = is_problem(signed_in.get("/api/v1/cros/?service=nothing"), 400)
+    assert answer["errors"][0]["parameter"] == "service"
