@@ -119,7 +119,7 @@ def catalogue(shape: Shape, seed: int = 0) -> Catalogue:
     trials, n_trials = _trials(shape, vocabulary, rng)
     n_roles = int(shape.n_cros * shape.roles_per_cro)
     # Few CROs are in most trials, as in the registers.
-    weight = rng.pareto(1.2, shape.n_cros) + 0.05
+    weight = np.minimum(rng.pareto(1.2, shape.n_cros) + 0.05, 500.0)
     cro = rng.choice(shape.n_cros, n_roles, p=weight / weight.sum())
     pairs = np.unique(np.stack([cro, rng.integers(0, n_trials, n_roles)]), axis=1)
     complete = np.flatnonzero(rng.random(shape.n_cros) < shape.complete)
@@ -184,7 +184,7 @@ def _claims(shape: Shape, vocabulary: Terms, rng: np.random.Generator) -> Claims
     )
     places = _of(vocabulary, "country", "region")
     areas = _of(vocabulary, "therapeutic_area")
-    is_scoped = answer & (rng.random(n) < shape.scoped) & (scheme != "metric")
+    is_scoped = (rng.random(n) < shape.scoped) & (scheme != "metric")
     by_place = rng.random(n) < 0.7
     observed = TODAY - np.floor(rng.exponential(500, n)).astype(np.int32)
     expires = np.full(n, NO_DAY, np.int32)

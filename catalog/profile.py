@@ -219,12 +219,12 @@ def overview(*, on: dt.date) -> Overview:
     state = CatalogState.objects.first() or CatalogState()
     return remember(
         f"overview:{state.version}:{state.vocabulary_version}:{on}",
-        lambda: _overview(on),
+        lambda: _overview(state.vocabulary_version, on),
         seconds=3600,
     )
 
 
-def _overview(on: dt.date) -> Overview:
+def _overview(vocabulary_version: int, on: dt.date) -> Overview:
     listed = CRO.objects.listed()
     claims = Claim.objects.valid(on).filter(cro__in=listed)
     roles = TrialRole.objects.experience().filter(cro__in=listed)
@@ -234,24 +234,34 @@ def _overview(on: dt.date) -> Overview:
         n_trials=roles.aggregate(n=Count("trial", distinct=True))["n"],
         n_sources=Source.objects.filter(claims__in=claims).distinct().count(),
         groups=[
-            _tile_group(scheme, title, claims, roles)
+            _tile_group(scheme, title, vocabulary_version, claims, roles)
             for scheme, title in TILE_SCHEMES.items()
         ],
     )
 
 
+def _terms_within(tops: Sequence[Term]) -> dict[int, set[int]]:
+    """Return the keys of each term and all below it: slow, and seldom different."""
+    return {
+        top.pk: set(Term.objects.narrower(top).values_list("pk", flat=True))
+        for top in tops
+    }
+
+
 def _tile_group(
     scheme: str,
     title: str,
+    vocabulary_version: int,
     claims: QuerySet[Claim],
     roles: QuerySet[TrialRole],
 ) -> TileGroup:
     """Count the CROs of every top term of a list, as the filter would find them."""
     tops = list(Term.objects.of(scheme).current().filter(parent__isnull=True))
-    terms_of = {
-        top.pk: set(Term.objects.narrower(top).values_list("pk", flat=True))
-        for top in tops
-    }
+    terms_of = remember(
+        f"terms-within:{scheme}:{vocabulary_version}",
+        lambda: _terms_within(tops),
+        seconds=24 * 3600,
+    )
     wanted = set().union(*terms_of.values())
     cros_of: dict[int, set[int]] = defaultdict(set)
     for term, cro in (

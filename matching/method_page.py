@@ -66,7 +66,7 @@ def criteria_rows() -> list[CriterionRow]:
         CriterionRow(
             code=criterion.code,
             label=criterion.label,
-            weight=100 * criterion.default,
+            weight=round(100 * criterion.default, 6),
             leaves=tuple(
                 LeafRow(
                     criterion=criterion.code,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,12 @@ from matching.engine import leaves, mesh
 from matching.engine.asked import Asked
 from matching.engine.inputs import NO_DAY, Bools, Floats, Indices, Ints, Need
 from matching.engine.knowledge import (
+    COMPLETE_LIST_HALF_WIDTH,
     UNKNOWN_HIGH,
     UNKNOWN_LOW,
     UNKNOWN_VALUE,
-    Trace,
-    know,
+    has_complete_list,
+    resolve,
 )
 from matching.engine.leaves import Answers
 from matching.engine.prepared import CONDITION_SCHEMES, PLACE_SCHEMES, Prepared
@@ -81,7 +83,7 @@ class _Answer(NamedTuple):
     value: list[float]
     high: list[float]
     is_disputed: list[bool]
-    is_known_of: list[bool]
+    has_complete_list: list[bool]
     claims: list[tuple[int, ...]]
 
 
@@ -109,11 +111,11 @@ class _Sheet:
             np.cumsum(lengths) - lengths, lengths
         )
         self.role = np.repeat(start, lengths) + within
+        self.role_at = [0, *np.cumsum(lengths).tolist()]
         self.start = table.start[self.role].astype(np.int64)
         self.is_undated = self.start == NO_DAY
         self.counts = self.start <= self.asked.start
         self.trial_id = self.asked.prepared.catalogue.trials.id[table.trial[self.role]]
-        self._answers: dict[int, _Answer] = {}
 
     def facts_of(self, i: int, leaf: Leaf) -> Facts:
         """Return the facts of leaf `i` of the ranking, by place in the page."""
@@ -155,32 +157,52 @@ class _Sheet:
 
     # Terms asked
 
-    def answer(self, term: int) -> _Answer:
-        if term not in self._answers:
-            trace = Trace([], [])
-            known = know(self.asked, term, self.page, trace)
-            n = self.page.size
-            low = np.full(n, UNKNOWN_LOW)
-            value = np.full(n, UNKNOWN_VALUE)
-            high = np.full(n, UNKNOWN_HIGH)
-            low[known.cro], value[known.cro] = known.low, known.value
-            high[known.cro] = known.high
-            is_known_of, is_disputed = np.zeros(n, bool), np.zeros(n, bool)
-            is_known_of[known.cro] = True
-            is_disputed[known.cro] = known.is_disputed
-            claims: list[set[int]] = [set() for _ in range(n)]
-            for places, ids in zip(trace.cro, trace.claim, strict=True):
-                for k, claim in zip(places.tolist(), ids.tolist(), strict=True):
-                    claims[k].add(claim)
-            self._answers[term] = _Answer(
-                low.tolist(),
-                value.tolist(),
-                high.tolist(),
-                is_disputed.tolist(),
-                is_known_of.tolist(),
-                [tuple(sorted(ids)) for ids in claims],
+    @cached_property
+    def _answers(self) -> dict[int, _Answer]:
+        """By term asked: what is known, worked out for all of the page at once."""
+        page = self.page
+        cells, n = self.asked.prepared.cells, page.size
+        terms = self.asked.need.requirements.term.tolist()
+        chosen, place = [], []
+        has = [has_complete_list(self.asked, term)[page] for term in terms]
+        for i, term in enumerate(terms):
+            start, stop = int(cells.at[term]), int(cells.at[term + 1])
+            at = np.searchsorted(cells.cro[start:stop], page)
+            found = np.flatnonzero(np.append(cells.cro[start:stop], -1)[at] == page)
+            chosen.append(start + at[found])
+            place.append(i * n + found)
+        places = np.concatenate([*place, page[:0]])
+        is_silent = np.concatenate([*has, np.zeros(0, bool)])
+        resolved = resolve(
+            self.asked, np.concatenate([*chosen, page[:0]]), is_silent[places]
+        )
+        low = np.full(is_silent.size, UNKNOWN_LOW)
+        value = np.where(is_silent, 0.0, UNKNOWN_VALUE)
+        high = np.where(is_silent, COMPLETE_LIST_HALF_WIDTH, UNKNOWN_HIGH)
+        low[places], value[places] = resolved.low, resolved.value
+        high[places] = resolved.high
+        is_disputed = np.zeros(is_silent.size, bool)
+        is_disputed[places] = resolved.is_disputed
+        claims: list[set[int]] = [set() for _ in range(is_silent.size)]
+        for k, claim in zip(
+            places[resolved.row_cell].tolist(),
+            cells.row_id[resolved.row].tolist(),
+            strict=True,
+        ):
+            claims[k].add(claim)
+        ids = [tuple(sorted(found)) if found else () for found in claims]
+        pages = [slice(i * n, (i + 1) * n) for i in range(len(terms))]
+        return {
+            term: _Answer(
+                low[part].tolist(),
+                value[part].tolist(),
+                high[part].tolist(),
+                is_disputed[part].tolist(),
+                is_silent[part].tolist(),
+                ids[part],
             )
-        return self._answers[term]
+            for term, part in zip(terms, pages, strict=True)
+        }
 
     def _coverage(self, leaf: str) -> Facts:
         by_term = [
@@ -200,7 +222,7 @@ class _Sheet:
         need: float = 0.0,
     ) -> list[Fact]:
         """Make one term's fact per CRO; with trials, they raise its ends."""
-        answer = self.answer(term)
+        answer = self._answers[term]
         facts = []
         for k in range(self.page.size):
             low, value, high = answer.low[k], answer.value[k], answer.high[k]
@@ -221,7 +243,7 @@ class _Sheet:
                 kind = "claim"
             elif ids:
                 kind = "record"
-            elif answer.is_known_of[k]:
+            elif answer.has_complete_list[k]:
                 kind = "complete_list"
             facts.append(
                 Fact(
@@ -299,24 +321,22 @@ class _Sheet:
         return found
 
     def _trials(self, holds: Bools, weight: Floats | None = None) -> _Trials:
-        """Count the trials that hold, and name the most telling, then the newest."""
+        """Count the trials that hold, and name the heaviest, then the newest."""
         n = self.page.size
         counted = np.bincount(self.place[holds & self.counts], minlength=n)
         undated = np.bincount(self.place[holds & self.is_undated], minlength=n)
-        rows = np.flatnonzero(holds & (self.counts | self.is_undated))
-        newest = np.where(
-            self.is_undated[rows], np.iinfo(np.int64).min, self.start[rows]
-        )
-        strength = np.zeros(rows.size) if weight is None else weight[rows]
-        order = rows[
-            np.lexsort((self.trial_id[rows], -newest, -strength, self.place[rows]))
-        ]
+        order = np.flatnonzero(holds & (self.counts | self.is_undated))
+        if weight is not None:  # roles of a CRO stand newest first
+            order = order[np.lexsort((-weight[order], self.place[order]))]
         at = np.searchsorted(self.place[order], np.arange(n + 1)).tolist()
-        ids = self.trial_id[order].tolist()
+        ids = [
+            self.trial_id[order[at[k] : min(at[k + 1], at[k] + MOST_TRIALS)]].tolist()
+            for k in range(n)
+        ]
         return _Trials(
             counted.tolist(),
             undated.tolist(),
-            [tuple(ids[at[k] : min(at[k + 1], at[k] + MOST_TRIALS)]) for k in range(n)],
+            [tuple(found) for found in ids],
         )
 
     @cached_property
@@ -402,15 +422,15 @@ class _Sheet:
         numbers = [dict(asked) for _ in range(self.page.size)]
         trials: list[list[int]] = [[] for _ in range(self.page.size)]
         for name, value in values.items():
-            rows = np.flatnonzero(self.counts & (value > 0))
-            order = rows[
-                np.lexsort((self.trial_id[rows], -value[rows], self.place[rows]))
-            ]
-            places, first = np.unique(self.place[order], return_index=True)
-            for k, row in zip(places.tolist(), order[first].tolist(), strict=True):
-                numbers[k][name] = float(value[row])
-                if int(self.trial_id[row]) not in trials[k]:
-                    trials[k].append(int(self.trial_id[row]))
+            counted = np.where(self.counts, value, 0.0)
+            for k, (start, stop) in enumerate(pairwise(self.role_at)):
+                if start == stop:
+                    continue
+                row = start + int(counted[start:stop].argmax())  # the newest of equals
+                if counted[row] > 0:
+                    numbers[k][name] = float(value[row])
+                    if int(self.trial_id[row]) not in trials[k]:
+                        trials[k].append(int(self.trial_id[row]))
         return [
             (
                 self._whole(

@@ -5,22 +5,21 @@ A leaf function returns (low, value, high), three (n_cros,) arrays in [0, 1] wit
 """
 
 import math
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from matching.engine import mesh
 from matching.engine.asked import Asked
-from matching.engine.inputs import ASPECTS, Floats, Indices, Int32s, Ints
+from matching.engine.inputs import Floats, Indices, Int32s, Ints
 from matching.engine.knowledge import (
     UNKNOWN_HIGH,
     UNKNOWN_LOW,
     UNKNOWN_VALUE,
     Known,
     know,
-    pick,
 )
 from matching.engine.prepared import DELIVERY_BITS
 from matching.engine.record import CLOSENESS, Experience, Record
@@ -54,11 +53,14 @@ class Answers:
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.record = Record(asked)
-        self._known: dict[int, Known] = {}
+
+    @cached_property
+    def _known(self) -> dict[int, Known]:
+        terms = self.asked.need.requirements.term.tolist()
+        return dict(zip(terms, know(self.asked, terms), strict=True))
 
     def known(self, term: int) -> Known:
-        if term not in self._known:
-            self._known[term] = know(self.asked, term)
+        """Return what claims and complete lists tell of a term asked."""
         return self._known[term]
 
 
@@ -114,12 +116,15 @@ def claimed_trials(answers: Answers) -> Claimed:
     table = asked.prepared.valued
     terms = asked.terms_of("condition")
     for term in terms:
-        parts = _slots(asked, asked.at_or_under(term))
-        if not parts:
+        narrower = np.array(asked.at_or_under(term))
+        narrower = narrower[table.at[narrower + 1] > table.at[narrower]]
+        if not narrower.size:
             continue
         levels = record.condition_levels if len(terms) == 1 else record.levels((term,))
         registered = record.count(levels == mesh.SAME)
-        for cro, rows in parts:
+        for below in narrower.tolist():
+            rows = _stated_rows(asked, below)
+            cro = table.cro[rows]
             beyond = table.value[rows] - registered[cro]
             order = np.argsort(beyond, kind="stable")  # the last of a CRO is its most
             cro, beyond, claim = cro[order], beyond[order], table.id[rows][order]
@@ -129,11 +134,11 @@ def claimed_trials(answers: Answers) -> Claimed:
     return found
 
 
-def _slots(asked: Asked, terms: Iterable[int]) -> list[tuple[Indices, Ints | slice]]:
+def _stated_rows(asked: Asked, term: int) -> Ints:
+    """Return the unexpired rows of `Valued` on one term."""
     table = asked.prepared.valued
-    slots = np.array(tuple(terms), np.int64) * len(ASPECTS)
-    slots = slots[table.at[slots + 1] > table.at[slots]]
-    return [pick(asked, table, slot, None) for slot in slots.tolist()]
+    start, stop = int(table.at[term]), int(table.at[term + 1])
+    return start + np.flatnonzero(table.expires[start:stop] >= asked.need.as_of)
 
 
 def coverage(leaf: str) -> Callable[[Answers], Interval]:
@@ -247,14 +252,20 @@ def metric(asked: Asked, code: str, page: Ints | None = None) -> Stated:
         none = np.zeros(0)
         return Stated(np.zeros(0, np.int64), none, none, np.zeros(0, np.int64))
     table = asked.prepared.valued
-    cro, rows = pick(asked, table, term * len(ASPECTS), page)
-    is_last = np.ones(cro.size, bool)
-    is_last[:-1] = cro[1:] != cro[:-1]
+    rows = _stated_rows(asked, term)
+    is_last = np.ones(rows.size, bool)
+    is_last[:-1] = np.diff(table.cro[rows]) > 0
+    rows = rows[is_last]
+    cro: Indices = table.cro[rows]
+    if page is not None:
+        at = np.searchsorted(cro, page)
+        has = np.append(cro, -1)[at] == page
+        rows, cro = rows[at[has]], np.flatnonzero(has)
     return Stated(
-        cro[is_last],
-        table.value[rows][is_last],
-        asked.half_widths[table.key[rows][is_last] >> DELIVERY_BITS],
-        table.id[rows][is_last],
+        cro,
+        table.value[rows],
+        asked.half_widths[table.key[rows] >> DELIVERY_BITS],
+        table.id[rows],
     )
 
 

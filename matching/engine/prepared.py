@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from matching.engine import mesh
 from matching.engine.inputs import (
-    ASPECTS,
     DELIVERIES,
     NO_DAY,
+    Bools,
     Catalogue,
     Claims,
     Floats,
@@ -30,33 +29,45 @@ N_TIERS = 5
 DELIVERY_BITS = 2
 """A claim's key is (tier, day observed, delivery), better is larger; see `claim_keys`."""
 
+NOT_PLAIN = np.iinfo(np.int32).min
+
 CONDITION_SCHEMES = frozenset({"condition", "therapeutic_area"})
 PLACE_SCHEMES = frozenset({"country", "region"})
 
 
 @dataclass(frozen=True)
-class ClaimTable:
-    """Claims of one kind, by slot (term and aspect), CRO, and key, best last.
+class Cells:
+    """Claims by the question they answer: a cell is a term and a CRO.
 
-    `at` are offsets by slot, `slot = term * len(ASPECTS) + aspect`.
+    A yes answers its own term and all wider ones, a no its own. Cells stand by
+    term, then CRO; their claims, the rows, in the same order. Most cells are
+    plain: one key tells all, whatever is asked, until `until`; the others are
+    worked out for the day and the study.
     """
 
-    at: Ints  # (n_slots + 1,)
+    at: Ints  # (n_terms + 1,) offsets of cells
+    cro: Int32s  # (n_cells,) rising within a term
+    key: Int32s  # (n_cells,) the key that counts in a plain cell
+    until: Int32s  # (n_cells,) last day it does; NOT_PLAIN where it never does
+    row_at: Ints  # (n_cells + 1,) offsets of rows
+    row_key: Int32s
+    row_expires: Int32s
+    row_aspect: Int8s
+    row_country: Int32s  # scope, -1 none
+    row_area: Int32s
+    row_id: Ints
+
+
+@dataclass(frozen=True)
+class Valued:
+    """Unscoped yes claims with a number, by term, CRO and key, the best last."""
+
+    at: Ints  # (n_terms + 1,)
     cro: Int32s
     key: Int32s
     expires: Int32s
-    country: Int32s
-    area: Int32s
     value: Floats
     id: Ints
-    first_expiry: Int32s  # (n_slots,) NO_DAY where none expires
-
-    def rows(self, slot: int, as_of: int) -> Ints | slice:
-        """Return the rows of a slot that have not expired on `as_of`."""
-        start, stop = int(self.at[slot]), int(self.at[slot + 1])
-        if self.first_expiry[slot] >= as_of:
-            return slice(start, stop)
-        return start + np.flatnonzero(self.expires[start:stop] >= as_of)
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class Csr:
 
 @dataclass(frozen=True)
 class Roles:
-    """The track record: one row per (CRO, trial), sorted by CRO."""
+    """The track record: one row per (CRO, trial), by CRO, newest first, undated last."""
 
     at: Ints  # (n_cros + 1,)
     cro: Int32s
@@ -94,10 +105,8 @@ class Prepared:
 
     catalogue: Catalogue
     digest: bytes
-    yes: ClaimTable  # without scope
-    no: ClaimTable  # without scope
-    scoped: ClaimTable  # yes, only in a country or area
-    valued: ClaimTable  # yes with a number, without scope
+    cells: Cells
+    valued: Valued
     days: Int32s  # (n_days,) days of observation, the day part of keys
     roles: Roles
     tree: Sequence[mesh.TreeNumber]  # sorted; terms without a number have their own
@@ -109,7 +118,7 @@ class Prepared:
     narrower: Mapping[int, tuple[int, ...]]  # one step down: by parent, or link
     countries_of_regulator: Mapping[int, tuple[int, ...]]
     term_of_code: Mapping[tuple[str, str], int]
-    complete: Mapping[str, Int32s]  # scheme -> sorted CROs
+    complete: Mapping[str, Bools]  # scheme -> by CRO: its list is complete
     sponsor_at: Ints  # (n_cros + 1,) offsets by CRO into the two below
     sponsor_first: Int32s  # first start of a trial of the CRO for a sponsor
     sponsor_again: Int32s  # next later start, NO_DAY none
@@ -132,20 +141,12 @@ def prepare(catalogue: Catalogue) -> Prepared:
         When an array's indices lie outside the catalogue.
     """
     _check(catalogue)
-    claims, terms = catalogue.claims, catalogue.terms
-    days, keys = claim_keys(claims)
-    is_scoped = (claims.country >= 0) | (claims.area >= 0)
-    tables = {
-        name: _claim_table(catalogue, keys, keep)
-        for name, keep in {
-            "yes": claims.answer & ~is_scoped,
-            "no": ~claims.answer & ~is_scoped,
-            "scoped": claims.answer & is_scoped,
-            "valued": claims.answer & ~is_scoped & ~np.isnan(claims.value),
-        }.items()
-    }
+    terms = catalogue.terms
+    days, keys = claim_keys(catalogue.claims)
     roles = _roles(catalogue)
     tree, tree_term = _tree(terms)
+    narrower = _narrower(terms)
+    wider = _wider(terms, narrower, tree, tree_term)
     roles_of_tree = _roles_of_tree(catalogue, roles, tree_term)
     depth = np.array([len(number) for number in tree], np.int8)
     trees_of_term: dict[int, tuple[mesh.TreeNumber, ...]] = {}
@@ -161,7 +162,8 @@ def prepare(catalogue: Catalogue) -> Prepared:
     return Prepared(
         catalogue=catalogue,
         digest=_digest(catalogue),
-        **tables,
+        cells=_cells(catalogue, keys, days.size, wider),
+        valued=_valued(catalogue, keys),
         days=days,
         roles=roles,
         tree=tree,
@@ -175,7 +177,7 @@ def prepare(catalogue: Catalogue) -> Prepared:
             len(terms.code),
         ),
         trees_of_term=trees_of_term,
-        narrower=_narrower(terms),
+        narrower=narrower,
         countries_of_regulator=_countries_of_regulator(terms),
         term_of_code={
             (scheme, code): term
@@ -209,39 +211,126 @@ def claim_keys(claims: Claims) -> tuple[Int32s, Int32s]:
     return days.astype(np.int32), keys.astype(np.int32)
 
 
-def _claim_table(
-    catalogue: Catalogue, keys: Int32s, keep: npt.NDArray[np.bool_]
-) -> ClaimTable:
+def _wider(
+    terms: Terms,
+    narrower: Mapping[int, tuple[int, ...]],
+    tree: Sequence[mesh.TreeNumber],
+    tree_term: Int32s,
+) -> Csr:
+    """Return, for each term, the questions a yes on it answers, itself included."""
+    above: dict[int, list[int]] = {}
+    for term, below in narrower.items():
+        for found in below:
+            above.setdefault(found, []).append(term)
+    at_number: dict[mesh.TreeNumber, list[int]] = {}
+    for number, term in zip(tree, tree_term.tolist(), strict=True):
+        at_number.setdefault(number, []).append(term)
+    questions: list[set[int]] = [{term} for term in range(len(terms.code))]
+    for number, term in zip(tree, tree_term.tolist(), strict=True):
+        for depth in range(1, len(number) + 1):
+            questions[term].update(at_number.get(number[:depth], ()))
+    for term, scheme in enumerate(terms.scheme):
+        if scheme not in CONDITION_SCHEMES:
+            open_ = [term]
+            while open_:
+                new = set(above.get(open_.pop(), ())) - questions[term]
+                questions[term] |= new
+                open_ += new
+    lengths = np.array([len(found) for found in questions], np.int64)
+    return Csr(
+        at=np.concatenate(([0], np.cumsum(lengths))),
+        row=np.array([q for found in questions for q in sorted(found)], np.int32),
+    )
+
+
+def _cells(catalogue: Catalogue, keys: Int32s, n_days: int, wider: Csr) -> Cells:
     claims = catalogue.claims
-    scheme_is_country = np.array([s == "country" for s in catalogue.terms.scheme], bool)
-    aspect = np.where(scheme_is_country[claims.term], claims.aspect, 0)
-    slot = claims.term.astype(np.int64) * len(ASPECTS) + aspect
-    rows = np.flatnonzero(keep)
+    n_terms = len(catalogue.terms.code)
+    is_scoped = (claims.country >= 0) | (claims.area >= 0)
+    # One row per claim and question: a yes once for each term it answers. A no
+    # that holds in one place only does not count.
+    lengths = np.where(claims.answer, np.diff(wider.at)[claims.term], ~is_scoped)
+    claim = np.repeat(np.arange(claims.cro.size), lengths)
+    within = np.arange(claim.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    question = np.where(
+        claims.answer[claim],
+        wider.row[wider.at[claims.term[claim]] + within * claims.answer[claim]],
+        claims.term[claim],
+    )
+    cell = question.astype(np.int64) * max(1, catalogue.n_cros) + claims.cro[claim]
+    order = np.argsort(cell, kind="stable")
+    claim, cell = claim[order], cell[order]
+    row_at = np.flatnonzero(np.diff(cell, prepend=-1))
+    cells = cell[row_at]
+    is_country = np.array([s == "country" for s in catalogue.terms.scheme], bool)
+    aspect = np.where(is_country[claims.term], claims.aspect, 0).astype(np.int8)
+    key, until = np.zeros(0, np.int32), np.zeros(0, np.int32)
+    if cells.size:
+        yes = np.maximum.reduceat(np.where(claims.answer, keys, -1)[claim], row_at)
+        no = np.maximum.reduceat(np.where(claims.answer, -1, keys)[claim], row_at)
+        first = np.minimum.reduceat(aspect[claim], row_at)
+        last = np.maximum.reduceat(aspect[claim], row_at)
+        tier = n_days << DELIVERY_BITS
+        is_disputed = (yes >= 0) & (no >= 0) & (yes // tier == no // tier)
+        is_plain = (
+            ~np.logical_or.reduceat(is_scoped[claim], row_at)
+            & (first == last)
+            & ~is_disputed
+            & ((first == 0) | (yes > no))  # a no of one aspect says nothing alone
+        )
+        key = np.maximum(yes, no)
+        until = np.where(
+            is_plain, np.minimum.reduceat(claims.expires[claim], row_at), NOT_PLAIN
+        )
+    return Cells(
+        at=np.searchsorted(cells, np.arange(n_terms + 1) * max(1, catalogue.n_cros)),
+        cro=(cells % max(1, catalogue.n_cros)).astype(np.int32),
+        key=key.astype(np.int32),
+        until=until.astype(np.int32),
+        row_at=np.append(row_at, cell.size),
+        row_key=keys[claim],
+        row_expires=claims.expires[claim],
+        row_aspect=aspect[claim],
+        row_country=claims.country[claim],
+        row_area=claims.area[claim],
+        row_id=claims.id[claim],
+    )
+
+
+def _valued(catalogue: Catalogue, keys: Int32s) -> Valued:
+    claims = catalogue.claims
+    rows = np.flatnonzero(
+        claims.answer
+        & ~np.isnan(claims.value)
+        & (claims.country < 0)
+        & (claims.area < 0)
+    )
     # Of equal keys the smaller number counts: it comes last.
     order = np.lexsort(
-        (claims.id[rows], -claims.value[rows], keys[rows], claims.cro[rows], slot[rows])
+        (
+            claims.id[rows],
+            -claims.value[rows],
+            keys[rows],
+            claims.cro[rows],
+            claims.term[rows],
+        )
     )
     rows = rows[order]
-    n_slots = len(catalogue.terms.code) * len(ASPECTS)
-    at = np.searchsorted(slot[rows], np.arange(n_slots + 1))
-    first_expiry = np.full(n_slots, NO_DAY, np.int32)
-    np.minimum.at(first_expiry, slot[rows], claims.expires[rows])
-    return ClaimTable(
-        at=at,
+    return Valued(
+        at=np.searchsorted(claims.term[rows], np.arange(len(catalogue.terms.code) + 1)),
         cro=claims.cro[rows],
         key=keys[rows],
         expires=claims.expires[rows],
-        country=claims.country[rows],
-        area=claims.area[rows],
         value=claims.value[rows],
         id=claims.id[rows],
-        first_expiry=first_expiry,
     )
 
 
 def _roles(catalogue: Catalogue) -> Roles:
     trials = catalogue.trials
-    order = np.lexsort((trials.id[catalogue.role_trial], catalogue.role_cro))
+    dated = trials.start[catalogue.role_trial].astype(np.int64)
+    newest = np.where(dated == NO_DAY, -NO_DAY, dated)
+    order = np.lexsort((trials.id[catalogue.role_trial], -newest, catalogue.role_cro))
     cro, trial = catalogue.role_cro[order], catalogue.role_trial[order]
     start = trials.start[trial]
     is_dated = start != NO_DAY
@@ -333,24 +422,29 @@ def _countries_of_regulator(terms: Terms) -> dict[int, tuple[int, ...]]:
     return {term: tuple(sorted(places)) for term, places in found.items()}
 
 
-def _complete(catalogue: Catalogue) -> dict[str, Int32s]:
-    by_scheme: dict[str, list[int]] = {}
+def _complete(catalogue: Catalogue) -> dict[str, Bools]:
+    found: dict[str, Bools] = {}
     for cro, scheme in zip(
         catalogue.complete_cro.tolist(), catalogue.complete_scheme, strict=True
     ):
-        by_scheme.setdefault(scheme, []).append(cro)
-    return {
-        scheme: np.unique(np.array(cros, np.int32))
-        for scheme, cros in by_scheme.items()
-    }
+        found.setdefault(scheme, np.zeros(catalogue.n_cros, bool))[cro] = True
+    return found
 
 
 def _sponsors(catalogue: Catalogue, roles: Roles) -> tuple[Ints, Int32s, Int32s]:
     """Return, per CRO and sponsor, the first start and the next later one."""
     sponsor = catalogue.trials.sponsor[roles.trial]
     rows = np.flatnonzero((sponsor >= 0) & (roles.start != NO_DAY))
-    triples = np.stack([roles.cro[rows], sponsor[rows], roles.start[rows]])
-    cro, sponsor, start = np.unique(triples, axis=1)  # sorted, no start twice
+    order = np.lexsort((roles.start[rows], sponsor[rows], roles.cro[rows]))
+    rows = rows[order]
+    cro, sponsor, start = roles.cro[rows], sponsor[rows], roles.start[rows]
+    is_new = np.ones(rows.size, bool)
+    is_new[1:] = (
+        (cro[1:] != cro[:-1])
+        | (sponsor[1:] != sponsor[:-1])
+        | (start[1:] != start[:-1])
+    )
+    cro, sponsor, start = cro[is_new], sponsor[is_new], start[is_new]
     is_first = np.ones(cro.size, bool)
     is_first[1:] = (cro[1:] != cro[:-1]) | (sponsor[1:] != sponsor[:-1])
     first = np.flatnonzero(is_first)

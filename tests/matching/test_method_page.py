@@ -21,3 +21,4 @@ def test_the_page_says_the_numbers_of_the_method(client, db):
     assert "between 65 and 100" in text  # T5
     assert "affiliate counts 70" in text
     assert "must have 4, high 4, medium 2, low 1" in text
+    assert "14.0</strong>" not in text  # whole weights stay whole
