@@ -107,51 +107,39 @@ def _wait_for_other_loads() -> None:
 
 
 def _stored_terms(schemes: list[str]) -> dict[Key, TermRow]:
-    """Read the stored terms in the shape of the files, to compare like with like."""
+    """Read the stored terms in the shape of the files, to compare like with like.
+
+    Ids become codes here and not by joins: right after a first load the database
+    has no statistics, and joins a table with itself row by row.
+    """
+    terms = list(Term.objects.order_by())
+    keys: dict[int | None, Key] = {
+        term.pk: (term.scheme_id, term.code) for term in terms
+    }
+    codes: dict[int | None, str | None] = {pk: code for pk, (_, code) in keys.items()}
     broader: defaultdict[int, list[Key]] = defaultdict(list)
-    links = Term.broader.through.objects.filter(from_term__scheme__in=schemes)
-    for pk, scheme, code in links.values_list(
-        "from_term_id", "to_term__scheme_id", "to_term__code"
-    ):
-        broader[pk].append((scheme, code))
-    rows = (
-        Term.objects.filter(scheme__in=schemes)
-        .order_by()
-        .values_list(
-            "pk",
-            "scheme_id",
-            "code",
-            "label",
-            "description",
-            "parent__code",
-            "external_code",
-            "synonyms",
-            "tree_numbers",
-            "attributes",
-            "position",
-            "deprecated_on",
-            "replaced_by__code",
+    links = Term.broader.through.objects.values_list("from_term_id", "to_term_id")
+    for narrow, broad in links:
+        broader[narrow].append(keys[broad])
+    return {
+        (term.scheme_id, term.code): TermRow(
+            scheme=term.scheme_id,
+            code=term.code,
+            label=term.label,
+            description=term.description,
+            parent=codes.get(term.parent_id),
+            broader=tuple(sorted(broader[term.pk])),
+            external_code=term.external_code,
+            synonyms=tuple(term.synonyms),
+            tree_numbers=tuple(term.tree_numbers),
+            attributes=term.attributes,
+            position=term.position,
+            deprecated_on=term.deprecated_on,
+            replaced_by=codes.get(term.replaced_by_id),
         )
-    )
-    stored = {}
-    for pk, scheme, code, label, description, parent, external, *rest in rows:
-        synonyms, trees, attributes, position, deprecated_on, replaced_by = rest
-        stored[scheme, code] = TermRow(
-            scheme=scheme,
-            code=code,
-            label=label,
-            description=description,
-            parent=parent,
-            broader=tuple(sorted(broader[pk])),
-            external_code=external,
-            synonyms=tuple(synonyms),
-            tree_numbers=tuple(trees),
-            attributes=attributes,
-            position=position,
-            deprecated_on=deprecated_on,
-            replaced_by=replaced_by,
-        )
-    return stored
+        for term in terms
+        if term.scheme_id in schemes
+    }
 
 
 def _with_vanished(
