@@ -13,6 +13,7 @@ urlpatterns = [
     path("", catalog_views.home, name="home"),
     path("", include("catalog.urls")),
     path("accounts/", include("cro_portal.accounts.urls")),
+    path("studies/", include("matching.urls")),
     path("method/", method, name="method"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

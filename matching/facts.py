@@ -13,9 +13,11 @@ from catalog.models import Claim, Trial
 from matching import engine
 from matching.engine import inputs, results
 from matching.models import Group, Ranking, RankingEntry
-from matching.sentences import CRITERION_LABELS, leaf_label
+from matching.sentences import leaf_label
+from sponsors.criteria import CRITERIA
 from sponsors.needs import NeedSpec
 
+CRITERION_LABELS = {criterion.code: criterion.label for criterion in CRITERIA}
 GATE_STATES = {results.PASS: "pass", results.FAIL: "fail", results.UNKNOWN: "unknown"}
 
 
@@ -48,7 +50,14 @@ def parameters(
             for leaf in ranked.leaves
         ],
         "gates": [
-            term_json(vocabulary, int(asked.term[at])) for at in ranked.gate_requirement
+            {
+                **_required(term_json(vocabulary, int(asked.term[at]))),
+                **{
+                    f"n_{name}": int((ranked.gates[:, gate] == state).sum())
+                    for state, name in GATE_STATES.items()
+                },
+            }
+            for gate, at in enumerate(ranked.gate_requirement)
         ],
         "requirements": [
             {

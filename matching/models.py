@@ -89,6 +89,11 @@ class RankingEntryQuerySet(models.QuerySet["RankingEntry"]):
     def near_misses(self) -> "RankingEntryQuerySet":
         return self.filter(group=Group.NEAR_MISS)
 
+    def for_list(self, group: Group | None) -> "RankingEntryQuerySet":
+        """Keep one group, or all with None; the reasons stay behind."""
+        kept = self if group is None else self.filter(group=group)
+        return kept.select_related("cro").defer("reasons").order_by("position")
+
 
 class RankingEntry(models.Model):
     """One CRO's place in a ranking, with what its score is made of.

@@ -1,39 +1,21 @@
-"""Stored rankings as the pages show them: points, words, the parts of a bar."""
+"""Stored rankings as the pages show them: what brings points, what costs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.models import CRO
+from django.core.paginator import Page
+from django.urls import reverse
+
+from catalog.models import CRO, Claim
 from matching.models import Group, Ranking, RankingEntry
-from matching.sentences import (
-    CRITERION_LABELS,
-    gate_sentence,
-    leaf_label,
-    percent,
-    robust_words,
-    sentence,
-)
+from matching.sentences import gate_sentence, leaf_label, sentence
 
 ENOUGH_EVIDENCE = 0.5
 """Below this coverage no point score is a headline (METHOD section 5)."""
 
 NOTABLE_LOSS = 0.005
 """A leaf that costs less than half a point is nobody's weakest link."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One criterion's part of a score; shares of the whole bar, 0 to 100."""
-
-    code: str
-    label: str
-    width: float  # what it brings, in points
-    full: float  # what it could bring, in points
-
-    @property
-    def lost(self) -> float:
-        return self.full - self.width
 
 
 @dataclass(frozen=True)
@@ -48,17 +30,21 @@ class GateChip:
 
 @dataclass(frozen=True)
 class LeafLine:
-    """A leaf of the criteria tree for one CRO, in points of the whole score."""
+    """A leaf of the criteria tree for one CRO; shares in [0, 1].
+
+    `low`, `value` and `high` are of the leaf; `contribution`, `loss` and `weight`
+    (what it could bring) are of the whole score.
+    """
 
     criterion: str
     name: str
     label: str
-    low: int  # points of 100 within the leaf
-    value: int
-    high: int
-    contribution: float  # points of the whole score
+    low: float
+    value: float
+    high: float
+    contribution: float
     loss: float
-    weight: float  # points of the whole score it could bring
+    weight: float
     is_known: bool
 
 
@@ -69,7 +55,7 @@ class FactLine:
     text: str
     is_disputed: bool
     is_unknown: bool
-    claims: Sequence[str]
+    claims: Sequence[Claim]
     trials: Sequence[Mapping[str, str]]
 
 
@@ -88,21 +74,33 @@ class EntryView:
     position: int
     cro: CRO
     group: Group
-    points: int
-    points_low: int
-    points_high: int
-    evidence: int  # percent
-    evidence_words: str
+    score: float
+    low: float
+    high: float
+    evidence: float
     has_headline: bool
-    parts: Sequence[Part]
+    contributions: Sequence[float]  # per criterion, in the ranking's order
     leaves: Sequence[LeafLine]
     gates: Sequence[GateChip]
+
+    @property
+    def group_slug(self) -> str:
+        return GROUP_SLUGS[self.group]
+
+    @property
+    def group_words(self) -> str:
+        return GROUP_WORDS[self.group]
+
+    @property
+    def all_met_label(self) -> str:
+        n = len(self.gates)
+        return "The must-have" if n == 1 else f"All {n} must-haves"
 
     @property
     def weakest(self) -> LeafLine | None:
         """The leaf that costs the most points; None when nothing notable is lost."""
         worst = max(self.leaves, key=lambda leaf: leaf.loss, default=None)
-        if worst is None or worst.loss < NOTABLE_LOSS * 100:
+        if worst is None or worst.loss < NOTABLE_LOSS:
             return None
         return worst
 
@@ -132,10 +130,6 @@ class EntryView:
         return sum(gate.state == "pass" for gate in self.gates)
 
 
-def _points(share: float) -> int:
-    return round(share * 100)
-
-
 def leaf_lines(ranking: Ranking, entry: RankingEntry) -> list[LeafLine]:
     lines = []
     for leaf, values in zip(ranking.parameters["leaves"], entry.leaves, strict=True):
@@ -145,34 +139,23 @@ def leaf_lines(ranking: Ranking, entry: RankingEntry) -> list[LeafLine]:
                 criterion=leaf["criterion"],
                 name=leaf["name"],
                 label=leaf_label(leaf["name"]),
-                low=_points(values["low"]),
-                value=_points(values["value"]),
-                high=_points(values["high"]),
-                contribution=values["contribution"] * 100,
-                loss=max(weight - values["contribution"], 0) * 100,
-                weight=weight * 100,
+                low=values["low"],
+                value=values["value"],
+                high=values["high"],
+                contribution=values["contribution"],
+                loss=max(weight - values["contribution"], 0.0),
+                weight=weight,
                 is_known=values["known"],
             )
         )
     return lines
 
 
-def _parts(ranking: Ranking, leaves: Sequence[LeafLine]) -> list[Part]:
-    parts = []
-    for criterion in ranking.parameters["criteria"]:
-        code = criterion["code"]
-        mine = [leaf for leaf in leaves if leaf.criterion == code]
-        if not mine:
-            continue
-        parts.append(
-            Part(
-                code=code,
-                label=CRITERION_LABELS.get(code, criterion["label"]),
-                width=sum(leaf.contribution for leaf in mine),
-                full=sum(leaf.weight for leaf in mine),
-            )
-        )
-    return parts
+def _contributions(ranking: Ranking, leaves: Sequence[LeafLine]) -> list[float]:
+    return [
+        sum(leaf.contribution for leaf in leaves if leaf.criterion == criterion["code"])
+        for criterion in ranking.parameters["criteria"]
+    ]
 
 
 def _gates(ranking: Ranking, entry: RankingEntry) -> list[GateChip]:
@@ -194,36 +177,42 @@ def entry_view(ranking: Ranking, entry: RankingEntry) -> EntryView:
         position=entry.position,
         cro=entry.cro,
         group=Group(entry.group),
-        points=_points(entry.score),
-        points_low=_points(entry.score_low),
-        points_high=_points(entry.score_high),
-        evidence=_points(entry.evidence),
-        evidence_words=robust_words(entry.evidence),
+        score=entry.score,
+        low=entry.score_low,
+        high=entry.score_high,
+        evidence=entry.evidence,
         has_headline=entry.evidence >= ENOUGH_EVIDENCE,
-        parts=_parts(ranking, leaves),
+        contributions=_contributions(ranking, leaves),
         leaves=leaves,
         gates=_gates(ranking, entry),
     )
 
 
-def _fact_line(leaf: str, fact: Mapping[str, Any]) -> FactLine:
+def _fact_line(
+    leaf: str, fact: Mapping[str, Any], claims: Mapping[str, Claim]
+) -> FactLine:
     return FactLine(
         text=sentence(leaf, fact),
         is_disputed=fact["disputed"],
         is_unknown=fact["kind"] == "nothing",
-        claims=fact["claims"],
+        claims=[claims[uuid] for uuid in fact["claims"] if uuid in claims],
         trials=fact["trials"],
     )
 
 
-def reason_blocks(ranking: Ranking, entry: RankingEntry) -> list[ReasonBlock]:
-    """All reasons of an entry, in the order of the criteria tree."""
+def reason_blocks(
+    ranking: Ranking, entry: RankingEntry, claims: Mapping[str, Claim]
+) -> list[ReasonBlock]:
+    """All reasons of an entry, in the order of the criteria tree.
+
+    `claims` are the claims behind it by uuid; one deleted since is left out.
+    """
     leaves = leaf_lines(ranking, entry)
     return [
         ReasonBlock(
             leaf=leaves[reason["leaf"]],
             facts=[
-                _fact_line(leaves[reason["leaf"]].name, fact)
+                _fact_line(leaves[reason["leaf"]].name, fact, claims)
                 for fact in reason["facts"]
             ],
         )
@@ -231,12 +220,120 @@ def reason_blocks(ranking: Ranking, entry: RankingEntry) -> list[ReasonBlock]:
     ]
 
 
-def weight_lines(ranking: Ranking) -> list[tuple[str, str]]:
-    """The criteria that count in this ranking with their weights in percent."""
-    return [
-        (
-            CRITERION_LABELS.get(criterion["code"], criterion["label"]),
-            percent(criterion["weight"]),
-        )
-        for criterion in ranking.parameters["criteria"]
+GROUP_SLUGS = {
+    Group.ELIGIBLE: "eligible",
+    Group.CONDITIONAL: "conditional",
+    Group.NEAR_MISS: "near-miss",
+    Group.EXCLUDED: "excluded",
+}
+GROUP_WORDS = {
+    Group.ELIGIBLE: "every must-have is met",
+    Group.CONDITIONAL: "nothing fails, something has to be asked",
+    Group.NEAR_MISS: "fails exactly one must-have",
+    Group.EXCLUDED: "fails more than one must-have",
+}
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """What to say where a list is empty, and where to go from there."""
+
+    title: str
+    text: str
+    url: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The entries of one page, and the tabs they are under."""
+
+    tabs: Sequence[tuple[str, str, int]]  # address, label, count
+    current_tab: str
+    entries: Sequence[EntryView]
+    note: str
+    nothing: Nothing | None
+
+
+def group_of(slug: str) -> Group | None:
+    """The group of an address; None, which is all, for any other word."""
+    return next((group for group, own in GROUP_SLUGS.items() if own == slug), None)
+
+
+def counts(ranking: Ranking) -> dict[Group, int]:
+    return {
+        Group.ELIGIBLE: ranking.n_eligible,
+        Group.CONDITIONAL: ranking.n_conditional,
+        Group.NEAR_MISS: ranking.n_near_miss,
+        Group.EXCLUDED: ranking.n_excluded,
+    }
+
+
+def places(ranking: Ranking, group: Group | None, kept: Page, may_edit: bool) -> Places:
+    """Lay out a page of kept entries; `group` None shows all groups in order."""
+    numbers = counts(ranking)
+    total = sum(numbers.values())
+    tabs = [("?", "All", total)] + [
+        (f"?group={GROUP_SLUGS[each]}", each.label, numbers[each]) for each in Group
     ]
+    shown = numbers[group] if group is not None else total
+    return Places(
+        tabs=tabs,
+        current_tab="All" if group is None else group.label,
+        entries=[entry_view(ranking, entry) for entry in kept],
+        note=_kept_note(shown, kept.paginator.count),
+        nothing=None if kept.paginator.count else _nothing(ranking, group, may_edit),
+    )
+
+
+def _kept_note(n_all: int, n_kept: int) -> str:
+    if not n_kept or n_kept >= n_all:
+        return ""
+    return (
+        f"The first {n_kept:,} of {n_all:,} CROs are kept with their reasons; "
+        "the others are counted above."
+    )
+
+
+def _relaxation(ranking: Ranking) -> str:
+    """Name the fewest musts whose relaxation would make somebody eligible."""
+    labels = [term["label"] for term in ranking.parameters["relaxation"]]
+    if not labels:
+        return "The table of must-haves above shows how many fail which."
+    return (
+        "The fewest must-haves to give up for somebody to be eligible: "
+        f"{', '.join(labels)}."
+    )
+
+
+def _nothing(ranking: Ranking, group: Group | None, may_edit: bool) -> Nothing:
+    if not sum(counts(ranking).values()):
+        return Nothing(
+            "The catalogue lists no CRO",
+            "As soon as a curator publishes one, this ranking fills by itself.",
+        )
+    edit = reverse("sponsors:study-edit", args=[ranking.study_id]) if may_edit else ""
+    if group is Group.ELIGIBLE:
+        return Nothing(
+            "No CRO is known to meet every must-have",
+            f"{_relaxation(ranking)} Nothing is relaxed by itself. Conditional CROs "
+            "fail none, but a fact about them has to be asked.",
+            edit,
+            "Change the must-haves",
+        )
+    if group is Group.EXCLUDED:
+        return Nothing(
+            "Excluded CROs are counted, not listed",
+            "Each fails more than one must-have. The table of must-haves above shows "
+            "how many fail which.",
+            edit,
+            "Change the must-haves",
+        )
+    if group is None:
+        return Nothing(
+            "Every CRO fails more than one must-have",
+            f"{_relaxation(ranking)} Nothing is relaxed by itself.",
+            edit,
+            "Change the must-haves",
+        )
+    return Nothing(f"No CRO is in the group “{group.label.lower()}”", "")

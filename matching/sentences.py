@@ -10,16 +10,6 @@ from typing import Any, TypeAlias
 Fact: TypeAlias = Mapping[str, Any]
 Numbers: TypeAlias = Mapping[str, float]
 
-CRITERION_LABELS = {
-    "expertise": "Expertise",
-    "geography": "Geography",
-    "services": "Services",
-    "project_management": "Project management",
-    "technology": "Technology",
-    "scalability": "Scalability",
-    "quality": "Quality",
-    "fit": "Fit",
-}
 LEAF_LABELS = {
     "condition": "Trials in the condition",
     "phase": "Trials in the phase and area",
@@ -264,12 +254,3 @@ def gate_sentence(state: str, fact: Fact) -> str:
     if trials and state == "pass":
         return f"{label}: shown by {counted(trials, 'registered trial')}."
     return f"{label}: {_answer(fact)}."
-
-
-def robust_words(evidence: float) -> str:
-    """Evidence coverage in words."""
-    if evidence >= 0.8:
-        return "well evidenced"
-    if evidence >= 0.5:
-        return "partly evidenced"
-    return "not enough evidence"

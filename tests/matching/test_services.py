@@ -97,6 +97,9 @@ def test_a_change_is_ranked_with_reasons(study):
             "scheme": study.asked.term.scheme_id,
             "code": study.asked.term.code,
             "label": study.asked.term.label,
+            "n_pass": 1,
+            "n_fail": 0,
+            "n_unknown": 1,
         }
     ]
     assert role.trial.pk  # the track record is there to be read

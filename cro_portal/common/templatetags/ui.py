@@ -30,6 +30,12 @@ def points_filter(share: float) -> int:
     return points(share)
 
 
+@register.filter
+def tenths(share: float) -> str:
+    """Write a share in [0, 1] in points of 100 with one digit, for parts of a sum."""
+    return f"{share * 100:.1f}"
+
+
 @register.inclusion_tag("components/score_bar.html")
 def score_bar(value: float | None, label: str = "Score") -> dict[str, Any]:
     """Show a value in [0, 1]; None is shown as not known, never as 0."""

@@ -1,0 +1,201 @@
+"""The ranking page and its reasons, in each of their states."""
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+
+from catalog.choices import Tier
+from catalog.models import Source
+from matching import services
+from matching.models import MAX_ATTEMPTS, RankingWork
+from sponsors.choices import Role
+from sponsors.models import Membership, Study
+from sponsors.signals import study_changed
+from tests.changes import mark_changed
+from tests.factories import (
+    ClaimFactory,
+    CROFactory,
+    MembershipFactory,
+    RequirementFactory,
+    StudyFactory,
+    TermFactory,
+    TrialRoleFactory,
+)
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("hinted"),
+]
+
+
+def announce(study):
+    with transaction.atomic():
+        study_changed.send(sender=Study, study_id=study.pk)
+
+
+@pytest.fixture
+def study(member):
+    return StudyFactory.create(sponsor=member.sponsor, title="A trial of something")
+
+
+@pytest.fixture
+def client(client, member):
+    client.force_login(member.user)
+    return client
+
+
+def ranked(study, *cros):
+    mark_changed(*cros)
+    announce(study)
+    assert services.recompute(study.pk)
+
+
+def page_of(study, **query):
+    return reverse("matching:ranking", args=[study.pk], query=query)
+
+
+def market(study, n):
+    """`n` CROs, each with own staff for what the study demands."""
+    asked = RequirementFactory.create(study=study, importance="must")
+    cros = [ClaimFactory.create(term=asked.term).cro for _ in range(n)]
+    ranked(study, *cros)
+    return cros
+
+
+def test_never_ranked_offers_to_rank(client, study):
+    response = client.get(page_of(study))
+    assert "Not ranked yet" in response.text
+    assert "Rank the CROs" in response.text
+
+
+def test_asking_for_a_ranking_makes_one(client, study):
+    (cro,) = market(study, 1)
+    response = client.post(
+        reverse("matching:ranking-refresh", args=[study.pk]), follow=True
+    )
+    assert "being computed again" in response.text
+    assert RankingWork.objects.get(study=study).is_due
+    assert services.recompute(study.pk)
+    assert cro.name in client.get(page_of(study)).text
+
+
+def test_groups_are_counted_and_listed(client, study):
+    asked = RequirementFactory.create(study=study, importance="must")
+    eligible = ClaimFactory.create(term=asked.term).cro
+    near_miss = ClaimFactory.create(term=asked.term, answer=False).cro
+    unknown = CROFactory.create()
+    ranked(study, eligible, near_miss, unknown)
+
+    text = client.get(page_of(study)).text
+    assert (
+        text.index(eligible.name)
+        < text.index(unknown.name)
+        < text.index(near_miss.name)
+    )
+    only = client.get(page_of(study, group="conditional")).text
+    assert unknown.name in only
+    assert eligible.name not in only
+
+
+def test_an_unknown_group_or_page_shows_what_there_is(client, study):
+    (cro,) = market(study, 1)
+    for query in ({"group": "nonsense"}, {"page": "-3"}, {"page": "x"}):
+        assert cro.name in client.get(page_of(study, **query)).text
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_queries_do_not_grow_with_rows(client, study, n, django_assert_num_queries):
+    market(study, n)
+    with django_assert_num_queries(8):
+        client.get(page_of(study))
+
+
+def test_little_evidence_is_no_headline(client, study):
+    market(study, 1)
+    text = client.get(page_of(study)).text
+    assert "Not enough evidence" in text
+    assert "Missing above all" in text
+
+
+def test_no_eligible_names_the_fewest_musts(client, study):
+    asked = RequirementFactory.create(study=study, importance="must")
+    ranked(study, ClaimFactory.create(term=asked.term, answer=False).cro)
+    text = client.get(page_of(study, group="eligible")).text
+    assert "No CRO is known to meet every must-have" in text
+    assert f"somebody to be eligible: {asked.term.label}" in text
+
+
+def test_no_cro_at_all(client, study):
+    ranked(study)
+    assert "The catalogue lists no CRO" in client.get(page_of(study)).text
+
+
+def test_updating_polls_its_own_part_and_stops(client, study):
+    market(study, 1)
+    announce(study)
+    part = client.get(page_of(study), headers={"HX-Request": "true"}).text
+    assert "every 1s" in part
+    assert "<html" not in part
+    assert services.recompute(study.pk)
+    assert "every 1s" not in client.get(page_of(study)).text
+
+
+def test_failed_says_so_and_offers_to_try_again(client, study):
+    market(study, 1)
+    announce(study)
+    RankingWork.objects.update(attempts=MAX_ATTEMPTS, error="weights are odd")
+    text = client.get(page_of(study)).text
+    assert "could not be computed" in text
+    assert "weights are odd" in text
+    assert "Try again" in text
+
+
+def test_why_links_claims_and_trials(client, study):
+    condition = TermFactory.create(
+        scheme__code="condition", code="asthma", label="Asthma", tree_numbers=["C08.1"]
+    )
+    RequirementFactory.create(study=study, term=condition)
+    asked = RequirementFactory.create(study=study, term__label="Data management")
+    source = Source.objects.create(kind="document", title="Its capability brochure")
+    claim = ClaimFactory.create(term=asked.term, tier=Tier.DOCUMENT, source=source)
+    role = TrialRoleFactory.create(cro=claim.cro, trial__register="ctgov")
+    role.trial.trial_conditions.create(term=condition)
+    role.trial.start_date = "2024-01-01"
+    role.trial.save()
+    ranked(study, claim.cro)
+
+    url = reverse("matching:why", args=[study.pk, claim.cro.slug])
+    text = client.get(url).text
+    assert "Data management: yes, with own staff or entity." in text
+    assert "Its capability brochure" in text
+    assert f"#claim-{claim.uuid}" in text
+    assert f"https://clinicaltrials.gov/study/{role.trial.registry_id}" in text
+    assert "1 registered trial in these or related conditions" in text
+    part = client.get(url, headers={"HX-Request": "true"}).text
+    assert "Its capability brochure" in part
+    assert "<html" not in part
+
+
+def test_another_tenants_ranking_is_not_found(client, study):
+    (cro,) = market(study, 1)
+    client.force_login(MembershipFactory.create().user)
+    assert client.get(page_of(study)).status_code == 404
+    why = reverse("matching:why", args=[study.pk, cro.slug])
+    assert client.get(why).status_code == 404
+    refresh = reverse("matching:ranking-refresh", args=[study.pk])
+    assert client.post(refresh).status_code == 404
+
+
+def test_a_reader_may_not_ask_for_a_fresh_one(client, study):
+    market(study, 1)
+    Membership.objects.update(role=Role.OBSERVER)
+    assert "rank again" not in client.get(page_of(study)).text
+    refresh = reverse("matching:ranking-refresh", args=[study.pk])
+    assert client.post(refresh).status_code == 403
+
+
+def test_who_is_not_signed_in_is_asked_to(client, study):
+    client.logout()
+    response = client.get(page_of(study))
+    assert response.status_code == 302
+    assert reverse("accounts:login") in response.url
