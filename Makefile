@@ -26,8 +26,9 @@ define sync
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' || { echo "uv could not be installed by pip: is there a network?"; exit 1; }; \
 	  uv=.venv/bin/uv; \
 	fi; \
+	echo "… Packages into .venv (the first time some 100 MB are fetched)"; \
 	test -x $(PYTHON) || $$uv venv --quiet --clear --python '>=3.11,<3.13' .venv 2>/dev/null || $$uv venv --quiet --clear .venv || exit 1; \
-	env -u VIRTUAL_ENV -u CONDA_PREFIX UV_PROJECT_ENVIRONMENT=.venv $$uv sync --frozen --inexact --no-default-groups $(1) \
+	env -u VIRTUAL_ENV -u CONDA_PREFIX UV_PROJECT_ENVIRONMENT=.venv $$uv sync --quiet --frozen --inexact --no-default-groups $(1) \
 	  || { echo "The packages of uv.lock could not be installed; what uv said is above. Redis is compiled where no wheel fits (Python 3.13 and newer): that needs gcc and make."; exit 1; }; \
 	touch $@; echo "✓ Packages in .venv                $$(($$(date +%s) - start)) s"
 endef

@@ -1,5 +1,6 @@
 """Is the portal alive, and can it serve? For load balancers and `manage.py up`."""
 
+import time
 from functools import cache
 
 import redis
@@ -16,6 +17,7 @@ from redis.retry import Retry
 HEARTBEAT_KEY = "cro:heartbeat"
 """Set by a task that beat sends and the worker runs: proves all three parts."""
 
+OLD_HEARTBEAT_SECONDS = 60
 REDIS_SECONDS = 0.5
 
 
@@ -38,6 +40,18 @@ def missing_migrations() -> list[str]:
     """Return the migrations this code has and the database has not."""
     applied = set(MigrationRecorder(connection).applied_migrations())
     return sorted(f"{app}.{name}" for app, name in _migrations_on_disk() - applied)
+
+
+def heartbeat_age() -> float | None:
+    """Return the seconds since a worker ran a task of beat's; None if not known."""
+    client = redis_client()
+    try:
+        value = client.get(HEARTBEAT_KEY)
+    except redis.RedisError:
+        return None
+    finally:
+        client.close()
+    return None if value is None else max(0.0, time.time() - float(value))
 
 
 def redis_problem() -> str:

@@ -23,10 +23,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from cro_portal.embedded import servers
+from cro_portal.embedded.children import Children
 from cro_portal.embedded.errors import EmbeddedServerError, tail
 from cro_portal.embedded.paths import Layout
 
 LOOK_SECONDS = 0.5
+HEARD_SECONDS = 5
 
 
 class Keeper:
@@ -101,10 +103,12 @@ class Keeper:
 
     def fail(self, message: str) -> None:
         """Tell everybody who uses or waits for the servers what went wrong."""
-        self.listener.setblocking(False)
-        with suppress(BlockingIOError):
+        # Whoever started us may not have connected yet.
+        self.listener.settimeout(0 if self.users else HEARD_SECONDS)
+        with suppress(BlockingIOError, TimeoutError):
             while True:
                 self.users.add(self.listener.accept()[0])
+                self.listener.settimeout(0)
         for user in self.users:
             self._tell(user, state="failed", message=message)
 
@@ -116,6 +120,9 @@ class Keeper:
         """Stop the servers, then let go of everybody who waits for it."""
         self.layout.keeper_socket.unlink(missing_ok=True)
         self.listener.close()
+        # Of an `up` that was killed. First, since a worker whose Redis is gone
+        # waits for it and does not end.
+        Children(self.layout).clear_left_overs()
         for name in ("Redis", "PostgreSQL"):
             if name in self.children:
                 servers.stop(*self.children[name])

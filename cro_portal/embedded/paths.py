@@ -69,9 +69,14 @@ class Layout:
 
     @property
     def sockets(self) -> Path:
-        """`run` beside the data; a short private folder when that is too long."""
+        """`run` beside the data, or a short private folder.
+
+        That is when the path is too long for a socket, or has a comma or a quote,
+        which PostgreSQL's programs take for a list of folders.
+        """
         run = self.postgres_home / "run"
-        if len(os.fsencode(str(run / ".s.PGSQL.5432"))) <= SOCKET_PATH_LIMIT:
+        is_short = len(os.fsencode(str(run / ".s.PGSQL.5432"))) <= SOCKET_PATH_LIMIT
+        if is_short and not set(str(run)) & {",", '"'}:
             return run
         # Whoever made this folder first is checked before it is used.
         return Path("/tmp") / f"cro-portal-{os.geteuid()}-{self.digest}"  # noqa: S108

@@ -349,10 +349,9 @@ def start_postgres(layout: Layout, *, durable: bool) -> subprocess.Popen[bytes]:
     """
     programs = postgres_bin(layout)
     _write_access_rules(layout)
-    folder = str(layout.sockets).replace('"', '""')
     options = {
         "listen_addresses": "",
-        "unix_socket_directories": f'"{folder}"',
+        "unix_socket_directories": f'"{layout.sockets}"',
         "shared_buffers": "256MB",
         "max_connections": "100",
         "timezone": "UTC",

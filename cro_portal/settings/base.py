@@ -256,7 +256,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
 }
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE_FILENAME = env.str(
+    "CRO_BEAT_FILE", default=str(VAR_DIR / "celerybeat-schedule")
+)
 
 # Rankings: how long a worker may hold a study before another takes over, and when
 # the sweeper stops waiting for workers and computes by itself.
