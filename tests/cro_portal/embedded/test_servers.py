@@ -299,6 +299,24 @@ def test_folder_closed_to_others_works_as_root(layout):
     shutil.rmtree(closed.annex)
 
 
+@as_root
+def test_programs_closed_to_others_run_from_a_copy(layout, monkeypatch):
+    monkeypatch.setattr(servers, "open_to_nobody", lambda _: False)
+    programs = servers.postgres_bin(layout)
+    assert layout.annex in programs.parents
+    said = subprocess.run(
+        [programs / "initdb", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        user=paths.NOBODY,
+        group=paths.NOBODY,
+        extra_groups=[],
+        cwd="/",
+    )
+    assert "PostgreSQL) 18" in said.stdout, said.stderr
+
+
 def test_socket_folder_of_somebody_else_is_refused(layout, tmp_path):
     servers.make_folders(layout)
     layout.sockets.rmdir()
