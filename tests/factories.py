@@ -6,7 +6,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from catalog import models as catalog
-from catalog.choices import ClaimStatus, CROStatus, Register, RoleKind, Tier
+from catalog.choices import ClaimStatus, CROStatus, Register, RoleKind, SourceKind, Tier
 from cro_portal.accounts.models import User
 from sponsors import models as sponsors
 from sponsors.choices import Role, SponsorKind
@@ -55,6 +55,14 @@ class AliasFactory(DjangoModelFactory):
 
     cro = factory.SubFactory(CROFactory)
     name = factory.Sequence("Former Research {}".format)
+
+
+class SourceFactory(DjangoModelFactory):
+    class Meta:
+        model = catalog.Source
+
+    kind = SourceKind.DOCUMENT
+    title = factory.Sequence("Source {}".format)
 
 
 class ClaimFactory(DjangoModelFactory):

@@ -77,6 +77,7 @@ class _Teller:
         self.n_claims = self.n_sources = 0
         self.sources: list[_Source] = []
         self.register: _Source | None = None
+        self.countries = {f"country/{code}" for code in profile.countries}
         # Large CROs are audited and inspected more.
         self.size = min(1.0, math.log10(profile.headcount) / 4)
 
@@ -315,11 +316,9 @@ class _Teller:
         if scheme == "certification":
             return min(0.95, CERTIFICATES.get(code, 0.04) * (0.4 + 1.8 * self.size))
         if scheme == "regulator":
-            home, *others = self.profile.countries
-            served = {key for key in word.broader if key.startswith("country/")}
-            if f"country/{home}" in served:
+            if f"country/{self.profile.countries[0]}" in word.broader:
                 return 0.9
-            return 0.7 if any(f"country/{c}" in served for c in others) else 0.03
+            return 0.03 if word.broader.isdisjoint(self.countries) else 0.7
         if scheme == "therapeutic_area":
             if code == "rare-diseases":
                 return 1.0 if kind.code == "rare_disease" else 0.12

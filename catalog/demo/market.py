@@ -93,7 +93,7 @@ def _profile(
         areas=tuple(areas),
         conditions=_conditions(kind, areas, vocabulary, rng),
         skill=rng.gauss(0.0, 1.0),
-        knowledge=min(0.7, max(0.15, rng.gauss(kind.knowledge, 0.09))),
+        knowledge=min(0.7, max(0.15, rng.gauss(0.9 * kind.knowledge, 0.08))),
         n_roles=_n_roles(kind, relative, rng),
     )
 
@@ -151,17 +151,11 @@ def _conditions(
         pool = vocabulary.conditions_by_area[area]
         wanted = max(2, round((14 if kind.code == "giant" else 7) / (1 + 0.5 * place)))
         centre = rng.choice(pool)
-        near = [w for w in pool if _are_near(w, centre)]
+        near = vocabulary.near(area, centre)
         words = [*rng.sample(near, min(len(near), wanted))]
         words += rng.sample(pool, min(len(pool), max(1, wanted // 3)))
         chosen.append((area, tuple(dict.fromkeys(words))))
     return tuple(chosen)
-
-
-def _are_near(one: Word, other: Word) -> bool:
-    """Whether both lie in the same second-level branch, such as C04.588."""
-    branches = {tuple(tree.split(".")[:2]) for tree in other.trees}
-    return any(tuple(tree.split(".")[:2]) in branches for tree in one.trees)
 
 
 def _n_roles(kind: Kind, relative: float, rng: Random) -> int:

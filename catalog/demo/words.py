@@ -51,11 +51,26 @@ class Vocabulary:
         return {key: tuple(words) for key, words in found.items() if words}
 
     @cached_property
-    def regulators_by_country(self) -> dict[str, tuple[str, ...]]:
-        """Keys of the regulators that answer for a country, by the country's code."""
-        found: dict[str, list[str]] = {}
-        for word in self.of("regulator"):
-            for key in sorted(word.broader):
-                if key.startswith("country/"):
-                    found.setdefault(key.removeprefix("country/"), []).append(word.key)
-        return {code: tuple(keys) for code, keys in found.items()}
+    def _by_branch(self) -> dict[tuple[str, str], tuple[Word, ...]]:
+        """Conditions of an area by second-level branch, such as C04.588."""
+        found: dict[tuple[str, str], list[Word]] = {}
+        for area, words in self.conditions_by_area.items():
+            for word in words:
+                for branch in branches(word):
+                    found.setdefault((area, branch), []).append(word)
+        return {key: tuple(words) for key, words in found.items()}
+
+    def near(self, area: str, word: Word) -> list[Word]:
+        """Conditions of an area that share a second-level branch with one of it."""
+        return list(
+            dict.fromkeys(
+                other
+                for branch in branches(word)
+                for other in self._by_branch[area, branch]
+            )
+        )
+
+
+def branches(word: Word) -> list[str]:
+    """Give the second-level branches that a condition lies in, each once."""
+    return list(dict.fromkeys(".".join(tree.split(".")[:2]) for tree in word.trees))

@@ -275,3 +275,26 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }
+
+UNFOLD = {
+    "SITE_TITLE": "CRO portal: curation",
+    "SITE_HEADER": "CRO portal",
+    "SITE_SUBHEADER": "The catalogue and who keeps it",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .015 205)",
+            "100": "oklch(94% .03 205)",
+            "200": "oklch(89% .05 205)",
+            "300": "oklch(82% .08 205)",
+            "400": "oklch(72% .1 205)",
+            "500": "oklch(60% .1 205)",
+            "600": "oklch(50% .09 205)",
+            "700": "oklch(43% .08 205)",
+            "800": "oklch(37% .065 205)",
+            "900": "oklch(32% .05 205)",
+            "950": "oklch(24% .04 205)",
+        }
+    },
+}

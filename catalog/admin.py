@@ -1,0 +1,354 @@
+"""The curators' admin. It goes around the services, so each save announces itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.admin import ModelAdmin, TabularInline
+
+from catalog.models import (
+    CRO,
+    Alias,
+    Claim,
+    CompleteList,
+    Scheme,
+    Source,
+    Term,
+    Trial,
+    TrialCondition,
+    TrialCountry,
+    TrialRole,
+)
+from catalog.services.claims import (
+    accept_claim,
+    announce_change,
+    dispute_claim,
+    return_claim,
+    withdraw_claim,
+)
+from catalog.services.state import raise_catalog_version
+from catalog.signals import vocabulary_changed
+
+
+class AnnouncingAdmin(ModelAdmin):
+    """An admin whose every change tells of the CROs it touched, also those before.
+
+    Django wraps adding, changing and deleting one object in a transaction; the
+    deletion of many is wrapped here.
+    """
+
+    cro_path = "cro"
+    formfield_overrides = {  # type: ignore[misc, assignment] # Unfold types it narrower
+        models.URLField: {"assume_scheme": "https"}
+    }
+    list_per_page = 50
+    show_full_result_count = False
+
+    def touched(self, rows: QuerySet[Any]) -> set[int]:
+        """Keys of the CROs that these rows speak of."""
+        found = rows.order_by().values_list(self.cro_path, flat=True)
+        return {pk for pk in found if pk is not None}
+
+    def save_model(
+        self, request: HttpRequest, obj: Model, form: Any, change: bool
+    ) -> None:
+        rows = self.model._default_manager.filter(pk=obj.pk)
+        form.touched_before = self.touched(rows) if change else set()
+        super().save_model(request, obj, form, change)
+
+    def save_related(
+        self, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        rows = self.model._default_manager.filter(pk=form.instance.pk)
+        announce_change(form.touched_before | self.touched(rows))
+
+    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        touched = self.touched(self.model._default_manager.filter(pk=obj.pk))
+        super().delete_model(request, obj)
+        announce_change(touched)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        touched = self.touched(queryset)
+        super().delete_queryset(request, queryset)
+        announce_change(touched)
+
+
+class AliasInline(TabularInline):
+    model = Alias
+    extra = 0
+    autocomplete_fields = ["source"]
+
+
+class CompleteListInline(TabularInline):
+    model = CompleteList
+    extra = 0
+    autocomplete_fields = ["scheme"]
+    fields = ["scheme", "declared_on"]
+
+
+class ClaimInline(TabularInline):
+    """A page of claims: a CRO has hundreds, and each row asks for its terms."""
+
+    model = Claim
+    extra = 0
+    per_page = 10  # type: ignore[assignment] # the base says None
+    show_change_link = True
+    autocomplete_fields = ["term", "source"]
+    fields = [
+        "term", "answer", "delivery", "value", "tier", "source", "observed_on",
+        "status",
+    ]  # fmt: skip
+    ordering = ["-observed_on", "pk"]
+
+
+@admin.register(CRO)
+class CROAdmin(AnnouncingAdmin):
+    cro_path = "pk"
+    list_display = ["name", "status", "is_fictional", "successor", "updated_at"]
+    list_filter = ["status", "is_fictional"]
+    list_select_related = ["successor"]
+    search_fields = ["name", "slug", "aliases__name"]
+    date_hierarchy = "updated_at"
+    prepopulated_fields = {"slug": ["name"]}
+    autocomplete_fields = ["successor"]
+    readonly_fields = ["uuid", "catalog_version", "created_at", "updated_at"]
+    inlines = [AliasInline, CompleteListInline, ClaimInline]
+
+
+class ReasonForm(forms.Form):
+    """Why a claim is set aside."""
+
+    reason = forms.CharField(
+        max_length=200,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text="A sentence; it stands with the claim.",
+    )
+
+
+@admin.register(Claim)
+class ClaimAdmin(AnnouncingAdmin):
+    list_display = [
+        "term", "scheme", "cro", "answer", "delivery", "tier", "status", "observed_on",
+    ]  # fmt: skip
+    list_display_links = ["term"]
+    list_filter = ["status", "tier", "answer", "term__scheme"]
+    list_select_related = ["term__scheme", "cro"]
+    ordering = ["-observed_on", "pk"]
+    search_fields = ["cro__name", "term__label"]
+    date_hierarchy = "observed_on"
+    autocomplete_fields = ["cro", "term", "country", "area", "source"]
+    readonly_fields = [
+        "uuid", "asserted_by", "verified_by", "verified_at", "created_at", "updated_at",
+    ]  # fmt: skip
+    actions = ["accept", "give_back", "dispute", "withdraw"]
+
+    @admin.display(description="scheme", ordering="term__scheme")
+    def scheme(self, claim: Claim) -> str:
+        return claim.term.scheme.label
+
+    @admin.action(description="Accept", permissions=["change"])
+    def accept(self, request: HttpRequest, queryset: QuerySet[Claim]) -> None:
+        self._each(request, queryset, "accepted", accept_claim, {})
+
+    @admin.action(description="Return with a reason", permissions=["change"])
+    def give_back(
+        self, request: HttpRequest, queryset: QuerySet[Claim]
+    ) -> HttpResponse | None:
+        return self._with_reason(request, queryset, "returned", return_claim)
+
+    @admin.action(description="Dispute", permissions=["change"])
+    def dispute(
+        self, request: HttpRequest, queryset: QuerySet[Claim]
+    ) -> HttpResponse | None:
+        return self._with_reason(request, queryset, "disputed", dispute_claim)
+
+    @admin.action(description="Withdraw", permissions=["change"])
+    def withdraw(
+        self, request: HttpRequest, queryset: QuerySet[Claim]
+    ) -> HttpResponse | None:
+        return self._with_reason(request, queryset, "withdrawn", withdraw_claim)
+
+    def _with_reason(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Claim],
+        done: str,
+        service: Callable[..., Claim],
+    ) -> HttpResponse | None:
+        """Ask for the reason on a page of its own, then do it."""
+        asked = "reason" in request.POST
+        form = ReasonForm(request.POST if asked else None)
+        if asked and form.is_valid():
+            self._each(request, queryset, done, service, form.cleaned_data)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Why are these claims {done}?",
+            "opts": self.model._meta,
+            "form": form,
+            "claims": queryset.select_related("cro", "term")[:20],
+            "n_claims": queryset.count(),
+            "selected": request.POST.getlist("_selected_action"),
+            "across": request.POST.get("select_across", "0"),
+            "action": request.POST["action"],
+        }
+        return TemplateResponse(request, "admin/catalog/claim/reason.html", context)
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Claim],
+        done: str,
+        service: Callable[..., Claim],
+        arguments: dict[str, Any],
+    ) -> None:
+        """Do it claim by claim, and say of each that refuses why."""
+        n_done, refusals = 0, []
+        for claim in queryset.select_related("cro", "term"):
+            try:
+                service(claim=claim, by=request.user, **arguments)
+                n_done += 1
+            except ValidationError as error:
+                refusals.append(f"{claim.cro}, {claim.term}: {error.messages[0]}")
+        if n_done:
+            self.message_user(request, f"{n_done} claims {done}.", messages.SUCCESS)
+        for refusal in refusals[:10]:
+            self.message_user(request, refusal, messages.ERROR)
+        if len(refusals) > 10:
+            self.message_user(
+                request, f"{len(refusals) - 10} more were refused.", messages.ERROR
+            )
+
+
+@admin.register(Source)
+class SourceAdmin(AnnouncingAdmin):
+    cro_path = "claims__cro"
+    list_display = ["title", "kind", "publisher", "published_on", "retrieved_on"]
+    list_filter = ["kind"]
+    search_fields = ["title", "publisher", "url"]
+    date_hierarchy = "published_on"
+    readonly_fields = ["uuid", "created_at", "updated_at"]
+
+
+class VocabularyAdmin(ModelAdmin):
+    """An admin of words: a change raises the version and names the scheme."""
+
+    scheme_path = ""
+    list_per_page = 50
+    show_full_result_count = False
+
+    def save_related(
+        self, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        self._announce({getattr(form.instance, self.scheme_path)})
+
+    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        scheme = getattr(obj, self.scheme_path)
+        super().delete_model(request, obj)
+        self._announce({scheme})
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        schemes = set(queryset.order_by().values_list(self.scheme_path, flat=True))
+        super().delete_queryset(request, queryset)
+        self._announce(schemes)
+
+    def _announce(self, schemes: set[str]) -> None:
+        raise_catalog_version(vocabulary=True)
+        for scheme in sorted(schemes):
+            vocabulary_changed.send(sender=self.model, scheme=scheme)
+
+
+@admin.register(Scheme)
+class SchemeAdmin(VocabularyAdmin):
+    scheme_path = "code"
+    list_display = ["label", "code", "code_system", "code_system_version", "position"]
+    search_fields = ["label", "code"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Keep the code of a scheme that is there: terms point at it."""
+        return ["code"] if obj else []
+
+
+@admin.register(Term)
+class TermAdmin(VocabularyAdmin):
+    scheme_path = "scheme_id"
+    list_display = ["label", "code", "scheme", "parent", "deprecated_on"]
+    list_filter = ["scheme", ("deprecated_on", admin.EmptyFieldListFilter)]
+    list_select_related = ["scheme", "parent"]
+    search_fields = ["label", "code", "synonyms__icontains"]
+    autocomplete_fields = ["scheme", "parent", "broader", "replaced_by"]
+
+
+class TrialRoleInline(TabularInline):
+    model = TrialRole
+    extra = 0
+    autocomplete_fields = ["cro"]
+
+
+class TrialConditionInline(TabularInline):
+    model = TrialCondition
+    extra = 0
+    autocomplete_fields = ["term"]
+
+
+class TrialCountryInline(TabularInline):
+    model = TrialCountry
+    extra = 0
+    per_page = 15  # type: ignore[assignment] # the base says None
+    autocomplete_fields = ["country"]
+
+
+@admin.register(Trial)
+class TrialAdmin(AnnouncingAdmin):
+    cro_path = "roles__cro"
+    list_display = [
+        "registry_id", "register", "title", "phase", "participants", "start_date",
+    ]  # fmt: skip
+    list_filter = ["register", "study_type", "sponsor_class"]
+    list_select_related = ["phase"]
+    search_fields = ["registry_id", "title", "lead_sponsor"]
+    date_hierarchy = "start_date"
+    autocomplete_fields = ["phase"]
+    readonly_fields = ["created_at", "updated_at"]
+    inlines = [TrialRoleInline, TrialConditionInline, TrialCountryInline]
+
+
+@admin.register(TrialRole)
+class TrialRoleAdmin(AnnouncingAdmin):
+    list_display = ["cro", "trial", "kind", "name_as_written", "certainty"]
+    list_filter = ["kind"]
+    list_select_related = ["cro", "trial"]
+    search_fields = ["cro__name", "trial__registry_id", "name_as_written"]
+    date_hierarchy = "trial__start_date"
+    autocomplete_fields = ["cro", "trial"]
+
+
+@admin.register(CompleteList)
+class CompleteListAdmin(AnnouncingAdmin):
+    list_display = ["cro", "scheme", "declared_by", "declared_on"]
+    list_filter = ["scheme"]
+    list_select_related = ["cro", "scheme", "declared_by"]
+    search_fields = ["cro__name"]
+    date_hierarchy = "declared_on"
+    autocomplete_fields = ["cro", "scheme"]
+    readonly_fields = ["declared_by"]
+
+    def save_model(
+        self, request: HttpRequest, obj: Model, form: Any, change: bool
+    ) -> None:
+        """Keep whose word it is."""
+        if isinstance(obj, CompleteList) and not change:
+            obj.declared_by_id = request.user.pk
+        super().save_model(request, obj, form, change)
