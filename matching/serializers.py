@@ -51,6 +51,7 @@ def ranking_json(ranking: Ranking, entries: Iterable[RankingEntry]) -> dict[str,
         "criteria": parameters["criteria"],
         "leaves": parameters["leaves"],
         "gates": parameters["gates"],
+        "relaxation": parameters["relaxation"],
         "requirements": parameters["requirements"],
         "need": parameters["need"],
         "results": groups[False],
@@ -79,7 +80,7 @@ def entry_json(ranking: Ranking, entry: RankingEntry) -> dict[str, Any]:
         ],
         "gates": [
             {
-                "term": gate,
+                "term": {name: gate[name] for name in ("scheme", "code", "label")},
                 "state": found["state"],
                 "waived": found["waived"],
                 "sentence": gate_sentence(found["state"], found["fact"]),
@@ -247,6 +248,17 @@ class GateSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
+class MustSerializer(TermRefSerializer):
+    """A must, and how many CROs meet it, may meet it or fail it."""
+
+    n_pass = serializers.IntegerField(min_value=0)
+    n_unknown = serializers.IntegerField(min_value=0)
+    n_fail = serializers.IntegerField(min_value=0)
+
+    class Meta(TermRefSerializer.Meta):
+        fields = [*TermRefSerializer.Meta.fields, "n_pass", "n_unknown", "n_fail"]
+
+
 class EntrySerializer(serializers.Serializer[Any]):
     position = serializers.IntegerField(min_value=1)
     cro = CRORefSerializer()
@@ -279,7 +291,11 @@ class RankingSerializer(serializers.Serializer[Any]):
     counts = CountsSerializer()
     criteria = CriterionSerializer(many=True)
     leaves = LeafSerializer(many=True)
-    gates = TermRefSerializer(many=True)
+    gates = MustSerializer(many=True)
+    relaxation = TermRefSerializer(
+        many=True,
+        help_text="The fewest musts to give up for somebody to be eligible.",
+    )
     requirements = AskedSerializer(many=True)
     need = NeedSerializer()
     results = EntrySerializer(many=True, help_text="Eligible and conditional, by rank.")

@@ -188,7 +188,7 @@ REST_FRAMEWORK = {
         "match": env.str("CRO_API_MATCH_RATE", default="300/min"),
     },
     "EXCEPTION_HANDLER": "cro_portal.common.problems.exception_handler",
-    "NUM_PROXIES": env.int("CRO_PROXIES", default=0),
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "URL_FORMAT_OVERRIDE": None,
 }
