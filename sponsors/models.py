@@ -184,6 +184,7 @@ class Study(TimestampedModel):
     end_date = models.DateField("planned end", null=True, blank=True)
     sex = models.CharField(max_length=6, choices=Sex, blank=True)
     min_age_years = models.DecimalField(
+        "minimum age, years",
         max_digits=5,
         decimal_places=2,
         null=True,
@@ -191,6 +192,7 @@ class Study(TimestampedModel):
         validators=[MinValueValidator(0), MaxValueValidator(130)],
     )
     max_age_years = models.DecimalField(
+        "maximum age, years",
         max_digits=5,
         decimal_places=2,
         null=True,
@@ -198,6 +200,7 @@ class Study(TimestampedModel):
         validators=[MinValueValidator(0), MaxValueValidator(130)],
     )
     is_rare_disease = models.BooleanField(
+        "rare disease",
         null=True,
         blank=True,
         help_text="Rare: the need of comparable trials is 5 instead of 10.",

@@ -57,7 +57,7 @@ def study_page(study: Study) -> StudyPage:
         ],
         groups=groups,
         weights=[
-            WeightShare(criterion, 100 * weights[criterion.code] / total)
+            WeightShare(criterion, round(100 * weights[criterion.code] / total, 1))
             for criterion in CRITERIA
         ],
         has_own_weights=study.weights.exists(),
