@@ -112,7 +112,3 @@ class Count(NamedTuple):
 
     yes: int
     unknown: int | None = None
-
-
-Counts: TypeAlias = Mapping[str, Mapping[str, Count]]
-"""By facet and code. A facet `service:own` counts the services of own staff."""
