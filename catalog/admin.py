@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from catalog.models import (
     CRO,
@@ -85,12 +86,14 @@ class AnnouncingAdmin(ModelAdmin):
 class AliasInline(TabularInline):
     model = Alias
     extra = 0
+    hide_title = True
     autocomplete_fields = ["source"]
 
 
 class CompleteListInline(TabularInline):
     model = CompleteList
     extra = 0
+    hide_title = True
     autocomplete_fields = ["scheme"]
     fields = ["scheme", "declared_on"]
 
@@ -100,6 +103,7 @@ class ClaimInline(TabularInline):
 
     model = Claim
     extra = 0
+    hide_title = True
     per_page = 10  # type: ignore[assignment] # the base says None
     show_change_link = True
     autocomplete_fields = ["term", "source"]
@@ -129,7 +133,7 @@ class ReasonForm(forms.Form):
 
     reason = forms.CharField(
         max_length=200,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="A sentence; it stands with the claim.",
     )
 
@@ -294,18 +298,21 @@ class TermAdmin(VocabularyAdmin):
 class TrialRoleInline(TabularInline):
     model = TrialRole
     extra = 0
+    hide_title = True
     autocomplete_fields = ["cro"]
 
 
 class TrialConditionInline(TabularInline):
     model = TrialCondition
     extra = 0
+    hide_title = True
     autocomplete_fields = ["term"]
 
 
 class TrialCountryInline(TabularInline):
     model = TrialCountry
     extra = 0
+    hide_title = True
     per_page = 15  # type: ignore[assignment] # the base says None
     autocomplete_fields = ["country"]
 

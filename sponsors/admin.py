@@ -13,6 +13,7 @@ from sponsors.models import Membership, Requirement, Sponsor, Study
 class MembershipInline(TabularInline):
     model = Membership
     extra = 0
+    hide_title = True
     autocomplete_fields = ["user"]
 
 
@@ -39,6 +40,7 @@ class MembershipAdmin(ModelAdmin):
 
 class RequirementInline(ReadOnlyInline):
     model = Requirement
+    hide_title = True
     fields = ["term", "importance", "share", "since_version", "until_version"]
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dj_database_url
 from celery.schedules import schedule
+from django.templatetags.static import static
 from environs import Env
 
 from cro_portal import processes
@@ -282,6 +283,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "The catalogue and who keeps it",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("css/admin.css")],
     "COLORS": {
         "primary": {
             "50": "oklch(97% .015 205)",
