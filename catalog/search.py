@@ -4,16 +4,14 @@
 outside of a transaction that writes (see `catalog.snapshot.current`).
 """
 
-import datetime as dt
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 from django.http import QueryDict
-from django.utils import timezone
 
-from catalog import snapshot
+from catalog import catalogue
 from catalog.index.facets import FacetIndex
 from catalog.index.query import (
     BANDS,
@@ -27,9 +25,9 @@ from catalog.index.query import (
     Through,
 )
 from catalog.models import CRO
+from catalog.text import lookup_key
 from catalog.vocabulary import nearest_codes
 
-EPOCH: Final = dt.date(1970, 1, 1)
 TEXT_LENGTH: Final = 200
 """Characters of a search that are read."""
 MAX_CHOICES: Final = 100
@@ -37,6 +35,12 @@ MAX_CHOICES: Final = 100
 EXPLAINED: Final = 5
 """Unknown values for which the nearest codes are looked up."""
 MODE: Final = "_mode"
+SHORTEST_TERM: Final = 3
+"""Letters that a word has, before terms are searched by its beginning."""
+NAMES_WEIGHED: Final = 60
+"""Names of terms among which the suggestions are chosen."""
+MAX_TERMS: Final = 200
+"""Names of terms that one search looks at."""
 
 
 @dataclass(frozen=True)
@@ -123,24 +127,9 @@ class Problem:
     nearest: tuple[str, ...] = ()
 
 
-_lock = threading.Lock()
-_held: tuple[snapshot.Snapshot, FacetIndex] | None = None
-
-
 def current_index() -> FacetIndex:
     """Give the index of the catalogue as it is now, as of today."""
-    global _held
-    seen = snapshot.current()
-    on = (timezone.localdate() - EPOCH).days
-    held = _held
-    if held is not None and held[0] is seen and held[1].on == on:
-        return held[1]
-    with _lock:
-        held = _held
-        if held is None or held[0] is not seen or held[1].on != on:
-            held = (seen, FacetIndex.build(seen.arrays, seen.vocabulary, on=on))
-            _held = held
-        return held[1]
+    return catalogue.current().facets
 
 
 def parse(params: QueryDict) -> tuple[Query, list[Problem]]:
@@ -278,5 +267,119 @@ def _text(given: str) -> tuple[tuple[int, ...] | None, list[Problem]]:
 
 
 def text_search(q: str) -> tuple[int, ...]:
-    """Find CROs by words of their names; give their keys, best first."""
-    return tuple(CRO.objects.listed().named(q).values_list("pk", flat=True))
+    """Find CROs by words of their names and of what they do; keys, best first.
+
+    All words must begin words of one of its names, former ones too, or of a term
+    (its label, code or a synonym) on which the CRO has a yes. The very name comes
+    first, then names that begin so, names with the words, and CROs by term. Only if
+    that finds nothing may the words come from several names and terms.
+    """
+    held = catalogue.current()
+    words = lookup_key(q[:TEXT_LENGTH]).split()
+    if not words:
+        return ()
+    found = list(dict.fromkeys(_by_name(held, words) + _by_term(held, words)))
+    if not found and len(words) > 1:
+        each = (set(_by_name(held, [w]) + _by_term(held, [w])) for w in words)
+        both = set.intersection(*each)
+        ids = held.facets.ids[held.facets.orders["relevance"]].tolist()
+        found = [key for key in ids if key in both]
+    return tuple(found)
+
+
+def _by_name(held: catalogue.Held, words: Sequence[str]) -> list[int]:
+    return held.names.owner[held.names.index.names(words)].tolist()
+
+
+def _by_term(held: catalogue.Held, words: Sequence[str]) -> list[int]:
+    if max(map(len, words)) < SHORTEST_TERM:
+        return []
+    index = held.facets
+    terms = held.terms.index.names(words)[:MAX_TERMS]
+    found = np.zeros(index.n, bool)
+    for place in dict.fromkeys(held.terms.owner[terms].tolist()):
+        facet, code = held.terms.values[place]
+        found |= index.has_yes(facet, code)
+    order = index.orders["relevance"]
+    return index.ids[order[found[order]]].tolist()
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What somebody who types may mean. `value` is a code, or the slug of a CRO."""
+
+    kind: str  # cro, or the name of a facet
+    label: str
+    value: str
+    also: str = ""  # the name that was matched, where it is another
+
+
+SUGGESTED_FACETS: Final = ("service", "condition", "area", "country", "technology")
+
+
+def suggest(q: str, limit: int = 8) -> list[Suggestion]:
+    """Suggest CROs and terms whose names begin with what was typed, or hold it."""
+    words = lookup_key(q[:TEXT_LENGTH]).split()
+    if not words:
+        return []
+    held = catalogue.current()
+    terms = _suggested_terms(held, words, limit)
+    cros = _suggested_cros(held, words, limit)
+    n_terms = max(limit // 2, limit - len(cros))
+    chosen = terms[:n_terms]
+    return [*cros[: limit - len(chosen)], *chosen]
+
+
+def _suggested_cros(
+    held: catalogue.Held, words: Sequence[str], limit: int
+) -> list[Suggestion]:
+    names = held.names.index.first_names(words, limit)
+    by_cro: dict[int, str] = {}
+    for place in names.tolist():
+        by_cro.setdefault(int(held.names.owner[place]), held.names.names[place])
+    cros = CRO.objects.listed().only("name", "slug").in_bulk(list(by_cro))
+    return [
+        Suggestion("cro", cro.name, cro.slug, "" if name == cro.name else name)
+        for key, name in by_cro.items()
+        if (cro := cros.get(key))
+    ]
+
+
+def _suggested_terms(
+    held: catalogue.Held, words: Sequence[str], limit: int
+) -> list[Suggestion]:
+    """Suggest terms: the very name first, then by how many CROs have a yes."""
+    asked = " ".join(words)
+    found: dict[int, tuple[tuple[bool, bool, int], Suggestion]] = {}
+    for place in held.terms.index.first_names(words, NAMES_WEIGHED).tolist():
+        term = int(held.terms.owner[place])
+        facet, code = held.terms.values[term]
+        if facet in SUGGESTED_FACETS and term not in found:
+            label, name = held.terms.labels[term], held.terms.names[place]
+            key = held.terms.keys[place]
+            rank = (
+                key != asked,
+                not key.startswith(asked),
+                -held.facets.total(facet, code),
+            )
+            also = "" if name in (label, code) else name
+            found[term] = rank, Suggestion(facet, label, code, also)
+    ranked = sorted(found.values(), key=lambda one: one[0])
+    return [suggestion for _, suggestion in ranked[:limit]]
+
+
+def did_you_mean(q: str, limit: int = 3) -> list[str]:
+    """Give the names of CROs and terms that a search without result may mean."""
+    key = lookup_key(q[:TEXT_LENGTH])
+    if len(key) < SHORTEST_TERM:
+        return []
+    held = catalogue.current()
+    near = [
+        *held.names.index.similar(key, limit),
+        *held.terms.index.similar(key, limit),
+    ]
+    names = (
+        held.terms.name_of(one) or held.names.name_of(one)
+        for _, one in sorted(near, reverse=True)
+    )
+    return list(dict.fromkeys(names))[:limit]

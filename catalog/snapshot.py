@@ -52,10 +52,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class _State:
+class State:
+    """Which catalogue the database holds.
+
+    `mark` differs between two states that happen to have the same versions, as
+    after a restore: it names the database and the transaction that wrote the row.
+    """
+
     version: int
     vocabulary_version: int
     has_own_writes: bool  # the caller's open transaction has changed something
+    mark: str
 
     def is_of(self, snapshot: Snapshot) -> bool:
         return (
@@ -74,7 +81,7 @@ def current() -> Snapshot:
     A transaction that has written something gets a snapshot of its own, which
     nobody else sees: it may yet be rolled back. So call it outside of one.
     """
-    state = _read_state()
+    state = read_state()
     if state.has_own_writes:
         return _load(None, state)
     held = _held
@@ -96,34 +103,37 @@ def _refreshed() -> Snapshot:
     with _lock:
         while True:
             with one_moment():
-                state = _read_state()
+                state = read_state()
                 if _held is not None and state.is_of(_held):
                     return _held
                 fresh = _load(_held, state)
                 # Where the block joined a transaction, its statements may have
                 # seen different moments; versions are committed in order, so an
                 # unchanged one proves that they did not.
-                if _read_state() == state:
+                if read_state() == state:
                     _held = fresh
                     return fresh
 
 
-def _read_state() -> _State:
+def read_state() -> State:
+    """Ask which catalogue there is now: one query."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(max(version), 0), coalesce(max(vocabulary_version), 0),"
-            " pg_current_xact_id_if_assigned() IS NOT NULL"
+            " pg_current_xact_id_if_assigned() IS NOT NULL,"
+            " concat((SELECT oid FROM pg_database WHERE datname = current_database()),"
+            " '-', coalesce(max(xmin::text), '0'))"
             " FROM catalog_catalogstate"
         )
-        return _State(*cursor.fetchone())
+        return State(*cursor.fetchone())
 
 
-def _load(base: Snapshot | None, state: _State) -> Snapshot:
+def _load(base: Snapshot | None, state: State) -> Snapshot:
     """Load what changed since `base`; everything without one."""
     if base is not None and _knows_all_terms(base, state):
         vocabulary = base.vocabulary
     else:
-        vocabulary = _load_vocabulary()
+        vocabulary = load_vocabulary()
     return Snapshot(
         version=state.version,
         vocabulary_version=state.vocabulary_version,
@@ -132,7 +142,7 @@ def _load(base: Snapshot | None, state: _State) -> Snapshot:
     )
 
 
-def _knows_all_terms(base: Snapshot, state: _State) -> bool:
+def _knows_all_terms(base: Snapshot, state: State) -> bool:
     """Whether the vocabulary still holds; a new term alone need raise no version."""
     last_term = _rows("SELECT coalesce(max(id), 0) FROM catalog_term")[0][0]
     return (
@@ -141,22 +151,28 @@ def _knows_all_terms(base: Snapshot, state: _State) -> bool:
     )
 
 
-def _load_arrays(base: Snapshot | None, state: _State) -> CatalogueArrays:
+def _load_arrays(base: Snapshot | None, state: State) -> CatalogueArrays:
     if base is None or state.version < base.version:
-        return _load_cros(since=-1)
+        return load_cros(since=-1)
+    changed, n_listed = changed_since(base.version)
+    if len(changed) > MANY * len(base.arrays.cros):
+        return load_cros(since=-1)
+    arrays = replace_cros(base.arrays, changed, load_cros(since=base.version))
+    if len(arrays.cros) != n_listed:  # CROs were deleted and left no version behind
+        return load_cros(since=-1)
+    return arrays
+
+
+def changed_since(version: int) -> tuple[list[int], int]:
+    """Return the keys of CROs changed after a version, and how many are listed now."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT array_agg(id) FILTER (WHERE catalog_version > %s),"
             " count(*) FILTER (WHERE status = %s) FROM catalog_cro",
-            [base.version, CROStatus.LISTED],
+            [version, CROStatus.LISTED],
         )
         changed, n_listed = cursor.fetchone()
-    if len(changed or ()) > MANY * len(base.arrays.cros):
-        return _load_cros(since=-1)
-    arrays = replace_cros(base.arrays, changed or (), _load_cros(since=base.version))
-    if len(arrays.cros) != n_listed:  # CROs were deleted and left no version behind
-        return _load_cros(since=-1)
-    return arrays
+    return changed or [], n_listed
 
 
 # Every query below is about listed CROs that changed after version %(since)s.
@@ -171,7 +187,7 @@ WITH_TRIALS = (
 )
 
 
-def _load_cros(*, since: int) -> CatalogueArrays:
+def load_cros(*, since: int) -> CatalogueArrays:
     """Load the listed CROs that changed after a version, with their trials."""
     values = {
         "listed": CROStatus.LISTED,
@@ -216,7 +232,8 @@ def _load_cros(*, since: int) -> CatalogueArrays:
     )
 
 
-def _load_vocabulary() -> Vocabulary:
+def load_vocabulary() -> Vocabulary:
+    """Load all terms: three queries."""
     terms = _rows(
         "SELECT id, coalesce(parent_id, 0), scheme_id, code, label"
         " FROM catalog_term ORDER BY id"

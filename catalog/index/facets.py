@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.index import bits
-from catalog.index.arrays import CatalogueArrays, Floats, Int32s, Ints, Vocabulary
+from catalog.index.arrays import (
+    Bools,
+    CatalogueArrays,
+    Floats,
+    Int32s,
+    Ints,
+    Vocabulary,
+)
 from catalog.index.bits import Rows32, Words
 from catalog.index.facts import NEVER, Facts, Pairs, read_facts
 from catalog.index.query import (
@@ -210,6 +217,60 @@ class FacetIndex:
             by_name=_by_name(names, arrays.cros.id),
         )
 
+    def replaced(self, gone: Iterable[int], part: "FacetIndex") -> "FacetIndex":
+        """Take the CROs `gone` out and those of `part` in.
+
+        `part` is made with the same vocabulary, as of the same day; it holds the
+        CROs of `gone` that are still listed, anew.
+        """
+        if part.on != self.on or part.layout.codes != self.layout.codes:
+            raise ValueError("the parts of an index share the day and the vocabulary")
+        stay = np.flatnonzero(
+            ~np.isin(self.ids, np.fromiter((*gone, *part.ids.tolist()), np.int64))
+        )
+        ids = np.concatenate([self.ids[stay], part.ids])
+        order = np.argsort(ids, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(order.size)
+        merge = _Merge(self.n, part.n, stay, order, place)
+        names = np.array([*self.names, *part.names], dtype=object)
+        merged_names = tuple(names[merge.source].tolist())
+        role_rows = np.concatenate(
+            [
+                _spans(self.role_at, stay),
+                len(self.role_areas) + np.arange(part.role_at[-1]),
+            ]
+        )
+        lengths = np.concatenate([np.diff(self.role_at)[stay], np.diff(part.role_at)])
+        role_owner = np.repeat(place, lengths)
+        by_owner = np.argsort(role_owner, kind="stable")
+        role_areas = np.concatenate([self.role_areas, part.role_areas])
+        return FacetIndex(
+            layout=self.layout,
+            on=self.on,
+            ids=ids[order],
+            names=merged_names,
+            yes={f: merge.words(self.yes[f], part.yes[f]) for f in self.yes},
+            no={f: merge.lists(self.no[f], part.no[f]) for f in self.no},
+            disputed={
+                f: merge.lists(self.disputed[f], part.disputed[f])
+                for f in self.disputed
+            },
+            sparse={
+                f: merge.lists(self.sparse[f], part.sparse[f]) for f in self.sparse
+            },
+            complete={
+                f: merge.words(self.complete[f], part.complete[f])
+                for f in self.complete
+            },
+            headcount=np.concatenate([self.headcount, part.headcount])[merge.source],
+            newest=np.concatenate([self.newest, part.newest])[merge.source],
+            grade=np.concatenate([self.grade, part.grade])[merge.source],
+            role_at=np.concatenate([[0], np.cumsum(lengths[order])]),
+            role_areas=role_areas[role_rows[by_owner]],
+            by_name=_by_name(merged_names, ids[order]),
+        )
+
     # What follows from it
 
     @property
@@ -269,11 +330,19 @@ class FacetIndex:
             for facet in (*self.layout.codes, *BANDS)
         }
 
+    def total(self, facet: str, code: str) -> int:
+        """Count the CROs with a yes on a value."""
+        return int(self.totals[facet][self._column(facet, code)])
+
     # Asking it
 
     def has(self, facet: str, code: str) -> bool:
         """Say whether the facet has this value."""
         return code in self.layout.position.get(facet, {})
+
+    def has_yes(self, facet: str, code: str) -> Bools:
+        """Say of each row whether it has a yes on a value."""
+        return bits.unpack(self._yes(facet, self._column(facet, code)), self.n)
 
     def search(self, query: Query, offset: int = 0, limit: int = 25) -> Page:
         """Find the CROs of a query; give `limit` of them from `offset` on.
@@ -545,6 +614,46 @@ class FacetIndex:
             ],
             dtype=np.int64,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Merge:
+    """Rows of two indexes to rows of one: `stay` of the first, all of the second."""
+
+    n_first: int
+    n_second: int
+    stay: Ints
+    order: Ints  # the rows that are kept of both, one after the other, as new rows
+    place: Ints  # the new row of each
+
+    @cached_property
+    def source(self) -> Ints:
+        """The new rows, as positions in all rows of both."""
+        kept = np.concatenate([self.stay, self.n_first + np.arange(self.n_second)])
+        return kept[self.order]
+
+    def words(self, first: Words, second: Words) -> Words:
+        flags = np.concatenate(
+            [bits.unpack(first, self.n_first), bits.unpack(second, self.n_second)],
+            axis=-1,
+        )
+        return bits.pack(flags[..., self.source])
+
+    def lists(self, first: RowLists, second: RowLists) -> RowLists:
+        new_row = np.full(self.n_first + self.n_second, -1)
+        new_row[self.source] = np.arange(self.source.size)
+        row = new_row[np.concatenate([first.row, self.n_first + second.row])]
+        owner = np.concatenate([first.owner, second.owner])
+        kept = np.flatnonzero(row >= 0)
+        return RowLists.of(owner[kept], row[kept], first.at.size - 1, self.source.size)
+
+
+def _spans(at: Ints, rows: Ints) -> Ints:
+    """Give the positions of the lists of some rows, one after the other."""
+    lengths = np.diff(at)[rows]
+    ends = np.cumsum(lengths)
+    within = np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
+    return np.repeat(at[rows], lengths) + within
 
 
 def _joined(join: np.ufunc, parts: Sequence[ThreeValued]) -> ThreeValued:
