@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from cro_portal.accounts.models import ApiToken, TokenScope
 from cro_portal.embedded import paths, session
 from tests.factories import MembershipFactory, UserFactory
+from tests.workers import hinting, redis_server, start_worker  # noqa: F401
 
 _servers = ExitStack()
 
