@@ -38,9 +38,7 @@ def measure() -> Iterator[Row]:
         yield row("engine:first-rank", n, (time.perf_counter() - start) * 1e3, "ms")
         page = ranking.order[:PAGE].tolist()
         rank_ms = median_ms(lambda p=prepared, q=need: engine.rank(p, q))
-        explain_ms = median_ms(
-            lambda p=prepared, q=need, r=ranking, c=page: engine.explain(p, q, r, c)
-        )
+        explain_ms = median_ms(lambda r=ranking, c=page: engine.explain(r, c))
         times[n] = rank_ms + explain_ms
         floor = bytes_touched(prepared, need, ranking) / bandwidth
         yield row("engine:rank", n, rank_ms, "ms")

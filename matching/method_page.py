@@ -11,7 +11,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from catalog.choices import Delivery, Tier
-from matching.engine import asked, knowledge, leaves, mesh, prepared, ranking, rates
+from matching.engine import (
+    asked,
+    day,
+    knowledge,
+    leaves,
+    mesh,
+    prepared,
+    ranking,
+    rates,
+)
 from matching.engine.inputs import DELIVERIES
 from matching.engine.results import KNOWN_WIDTH
 from matching.engine.version import VERSION
@@ -83,7 +92,7 @@ def criteria_rows() -> list[CriterionRow]:
 
 def _numbers() -> dict[str, Any]:
     """Collect the numbers of the method that the page names."""
-    half_widths = reversed(asked.HALF_WIDTHS)  # the engine has the worst first
+    half_widths = reversed(day.HALF_WIDTHS)  # the engine has the worst first
     deliveries = reversed(knowledge.VALUE_OF_DELIVERY[1:])
     return {
         "version": VERSION,
@@ -100,7 +109,7 @@ def _numbers() -> dict[str, Any]:
             (label, points)
             for label, points in zip(Importance.labels, asked.POINTS, strict=True)
         ],
-        "claim_half_life_years": asked.CLAIM_HALF_LIFE_DAYS / prepared.DAYS_PER_YEAR,
+        "claim_half_life_years": day.CLAIM_HALF_LIFE_DAYS / prepared.DAYS_PER_YEAR,
         "trial_half_life_years": (
             prepared.EXPERIENCE_HALF_LIFE_DAYS / prepared.DAYS_PER_YEAR
         ),

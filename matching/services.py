@@ -145,9 +145,7 @@ def _rank(spec: NeedSpec, n_places: int, n_near_misses: int) -> Ranked:
         answer = engine.rank(prepared, need)
     except ValueError as error:
         raise ValidationError(str(error)) from error
-    explained = engine.explain(
-        prepared, need, answer, _kept(answer, n_places, n_near_misses)
-    )
+    explained = engine.explain(answer, _kept(answer, n_places, n_near_misses))
     counts = np.bincount(answer.group, minlength=len(Group)).tolist()
     ranking = Ranking(
         method_version=engine.VERSION,

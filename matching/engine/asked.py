@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from matching.engine import mesh
+from matching.engine.day import Day, day_of
 from matching.engine.inputs import (
     CRITERIA,
     IMPORTANCES,
@@ -20,7 +21,6 @@ from matching.engine.inputs import (
 )
 from matching.engine.prepared import (
     CONDITION_SCHEMES,
-    DAYS_PER_YEAR,
     PLACE_SCHEMES,
     Prepared,
     add_to_digest,
@@ -29,11 +29,6 @@ from matching.engine.version import VERSION
 
 POINTS = (4.0, 4.0, 2.0, 1.0)
 """Points of each importance, in the order of IMPORTANCES."""
-
-HALF_WIDTHS = (0.35, 0.20, 0.10, 0.05, 0.03)
-"""Half-width of a fresh claim, T5 first, as in claim keys."""
-
-CLAIM_HALF_LIFE_DAYS = 4 * DAYS_PER_YEAR
 
 LEAF_OF_SCHEME = {
     "condition": "condition",
@@ -124,12 +119,8 @@ class Asked:
         return dict(zip(positions, shares.tolist(), strict=True))
 
     @cached_property
-    def half_widths(self) -> Floats:
-        """Half-width of a claim by `key >> DELIVERY_BITS`: tier, then day."""
-        age = np.maximum(0, self.need.as_of - self.prepared.days.astype(np.int64))
-        fresh = np.array(HALF_WIDTHS)[:, None]
-        widened = 1.0 - np.exp2(-age / CLAIM_HALF_LIFE_DAYS)
-        return (fresh + (0.5 - fresh) * widened).ravel()
+    def day(self) -> Day:
+        return day_of(self.prepared, self.need.as_of)
 
     @cached_property
     def staff_needed(self) -> float:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matching.engine import leaves, mesh
-from matching.engine.asked import Asked
-from matching.engine.inputs import NO_DAY, Bools, Floats, Indices, Ints, Need
+from matching.engine.inputs import NO_DAY, Bools, Floats, Int32s, Ints
 from matching.engine.knowledge import (
     COMPLETE_LIST_HALF_WIDTH,
     UNKNOWN_HIGH,
@@ -18,8 +17,7 @@ from matching.engine.knowledge import (
     has_complete_list,
     resolve,
 )
-from matching.engine.leaves import Answers
-from matching.engine.prepared import CONDITION_SCHEMES, PLACE_SCHEMES, Prepared
+from matching.engine.prepared import CONDITION_SCHEMES, PLACE_SCHEMES
 from matching.engine.record import CLOSENESS
 from matching.engine.results import Explanation, Fact, Leaf, Ranking, Reason
 
@@ -32,14 +30,12 @@ LEAST_LOSS = 1e-12
 Facts = list[tuple[Fact, ...]]
 
 
-def explain(
-    prepared: Prepared, need: Need, ranking: Ranking, cros: Sequence[int]
-) -> list[Explanation]:
+def explain(ranking: Ranking, cros: Sequence[int]) -> list[Explanation]:
     """Give the reasons of some CROs, such as the first page, in the order asked.
 
     Parameters
     ----------
-    ranking : the answer of `rank` to the same `prepared` and `need`
+    ranking : an answer of `rank`
     cros : positions in the catalogue, no CRO twice
 
     Facts of a coverage leaf are one per term asked, so their weighed mean is the
@@ -49,7 +45,7 @@ def explain(
     if not page.size:
         return []
     place = {cro: i for i, cro in enumerate(page.tolist())}
-    sheet = _Sheet(Answers(Asked(prepared, need)), page, ranking)
+    sheet = _Sheet(page, ranking)
     facts = [sheet.facts_of(i, leaf) for i, leaf in enumerate(ranking.leaves)]
     gates = [sheet.gate(int(j)) for j in ranking.gate_requirement]
     low, value, high = (
@@ -98,9 +94,9 @@ class _Trials(NamedTuple):
 class _Sheet:
     """The page's part of the inputs, and the facts made from it."""
 
-    def __init__(self, answers: Answers, page: Ints, ranking: Ranking) -> None:
-        self.answers = answers
-        self.asked = answers.asked
+    def __init__(self, page: Ints, ranking: Ranking) -> None:
+        self.answers = ranking.answers
+        self.asked = ranking.answers.asked
         self.page = page
         self.ranking = ranking
         table = self.asked.prepared.roles
@@ -115,7 +111,9 @@ class _Sheet:
         self.start = table.start[self.role].astype(np.int64)
         self.is_undated = self.start == NO_DAY
         self.counts = self.start <= self.asked.start
-        self.trial_id = self.asked.prepared.catalogue.trials.id[table.trial[self.role]]
+        self.is_possible = self.counts | self.is_undated
+        self.trial = table.trial[self.role]
+        self.trial_id = self.asked.prepared.catalogue.trials.id[self.trial]
 
     def facts_of(self, i: int, leaf: Leaf) -> Facts:
         """Return the facts of leaf `i` of the ranking, by place in the page."""
@@ -184,10 +182,9 @@ class _Sheet:
         is_disputed = np.zeros(is_silent.size, bool)
         is_disputed[places] = resolved.is_disputed
         claims: list[set[int]] = [set() for _ in range(is_silent.size)]
+        claim_ids = self.asked.prepared.catalogue.claims.id[resolved.claim]
         for k, claim in zip(
-            places[resolved.row_cell].tolist(),
-            cells.row_id[resolved.row].tolist(),
-            strict=True,
+            places[resolved.claim_cell].tolist(), claim_ids.tolist(), strict=True
         ):
             claims[k].add(claim)
         ids = [tuple(sorted(found)) if found else () for found in claims]
@@ -223,40 +220,37 @@ class _Sheet:
     ) -> list[Fact]:
         """Make one term's fact per CRO; with trials, they raise its ends."""
         answer = self._answers[term]
+        if trials is None:
+            return [
+                Fact(
+                    "claim" if ids else "complete_list" if is_listed else "nothing",
+                    *(term, low, value, high, is_disputed, ids, (), numbers),
+                )
+                for low, value, high, is_disputed, is_listed, ids in zip(
+                    *answer, strict=True
+                )
+            ]
         facts = []
-        for k in range(self.page.size):
-            low, value, high = answer.low[k], answer.value[k], answer.high[k]
-            own = numbers
-            ids: tuple[int, ...] = ()
-            if trials is not None:
-                n, undated = trials.counted[k], trials.undated[k]
-                own = {**numbers, "n_trials": float(n)}
-                ids = trials.ids[k]
-                if need:
-                    own["need"] = need
+        for low, value, high, is_disputed, is_listed, claims, n, undated, ids in zip(
+            *answer, *trials, strict=True
+        ):
+            own = {**numbers, "n_trials": float(n)}
+            if need:
+                own["need"] = need
+                if n or undated:
                     shown = leaves.sat_of(n, need)
                     most = leaves.sat_of(n + undated, need)
                     low, value = max(low, shown), max(value, shown)
                     high = max(high, most)
             kind = "nothing"
-            if answer.claims[k]:
+            if claims:
                 kind = "claim"
             elif ids:
                 kind = "record"
-            elif answer.has_complete_list[k]:
+            elif is_listed:
                 kind = "complete_list"
             facts.append(
-                Fact(
-                    kind,
-                    term,
-                    low,
-                    value,
-                    high,
-                    answer.is_disputed[k],
-                    answer.claims[k],
-                    ids,
-                    own,
-                )
+                Fact(kind, term, low, value, high, is_disputed, claims, ids, own)
             )
         return facts
 
@@ -268,7 +262,7 @@ class _Sheet:
                 self._term_facts(
                     term,
                     {"share": share},
-                    self._trials(self._ran_in(term)),
+                    self._ran_in(term),
                     leaves.COUNTRY_TRIALS_NEEDED,
                 )
             )
@@ -282,7 +276,7 @@ class _Sheet:
                 self._term_facts(
                     term,
                     {"points": float(self.asked.points[j])},
-                    self._trials(self._ran_in(term)),
+                    self._ran_in(term),
                     leaves.REGULATOR_TRIALS_NEEDED,
                 )
             )
@@ -294,11 +288,9 @@ class _Sheet:
         scheme = self.asked.scheme(term)
         trials = None
         if scheme in PLACE_SCHEMES:
-            trials = self._trials(self._ran_in(term))
+            trials = self._ran_in(term)
         elif scheme == "phase":
-            trials = self._trials(
-                self._is_role_in(self.answers.record.in_phase((term,)))
-            )
+            trials = self._trials(self._is_in_phase((term,)))
         elif scheme in CONDITION_SCHEMES:
             levels = self.answers.record.levels((term,))[self.role]
             trials = self._trials(levels >= mesh.NEAR, CLOSENESS[levels])
@@ -306,38 +298,63 @@ class _Sheet:
 
     # Track record
 
-    def _is_role_in(self, roles: Indices) -> Bools:
-        """By role of the page: is in a sorted list of roles."""
-        at = np.searchsorted(roles, self.role)
-        at[at == roles.size] = 0
-        if not roles.size:
-            return np.zeros(self.role.size, bool)
-        return roles[at] == self.role
+    @cached_property
+    def _countries_of_roles(self) -> tuple[Ints, Int32s]:
+        """Return (role of the page, country) pairs, a trial's country each."""
+        trials = self.asked.prepared.catalogue.trials
+        start = trials.country_at[self.trial]
+        lengths = trials.country_at[self.trial + 1] - start
+        role = np.repeat(np.arange(self.trial.size), lengths)
+        shift = np.repeat(start - (np.cumsum(lengths) - lengths), lengths)
+        return role, trials.country_term[np.arange(role.size) + shift]
 
-    def _ran_in(self, term: int) -> Bools:
+    def _ran_in(self, term: int) -> _Trials:
+        """Return the trials that ran in a place or under a regulator."""
+        if term not in self._seen_in:
+            role, country = self._countries_of_roles
+            there = self.asked.countries_of(term)
+            found = np.zeros(self.role.size, bool)
+            if len(there) == 1:
+                found[role[country == there[0]]] = True
+            elif there:
+                flags = np.zeros(len(self.asked.prepared.catalogue.terms.code), bool)
+                flags[list(there)] = True
+                found[role[flags[country]]] = True
+            self._seen_in[term] = self._trials(found)
+        return self._seen_in[term]
+
+    @cached_property
+    def _seen_in(self) -> dict[int, _Trials]:
+        return {}
+
+    def _is_in_phase(self, terms: tuple[int, ...]) -> Bools:
+        """By role of the page: in a phase asked, near the study."""
         found = np.zeros(self.role.size, bool)
-        for country in self.asked.countries_of(term):
-            found |= self._is_role_in(self.asked.prepared.roles_of_country.of(country))
+        roles = self.answers.record.in_phase(terms)
+        if roles.size:
+            at = np.searchsorted(roles, self.role)
+            found = roles[np.minimum(at, roles.size - 1)] == self.role
         return found
 
     def _trials(self, holds: Bools, weight: Floats | None = None) -> _Trials:
         """Count the trials that hold, and name the heaviest, then the newest."""
         n = self.page.size
-        counted = np.bincount(self.place[holds & self.counts], minlength=n)
-        undated = np.bincount(self.place[holds & self.is_undated], minlength=n)
-        order = np.flatnonzero(holds & (self.counts | self.is_undated))
+        row = np.flatnonzero(holds & self.is_possible)
+        if not row.size:
+            return _Trials([0] * n, [0] * n, [()] * n)
+        place = self.place[row]
+        counted = np.bincount(place[self.counts[row]], minlength=n).tolist()
+        found = np.bincount(place, minlength=n).tolist()
         if weight is not None:  # roles of a CRO stand newest first
-            order = order[np.lexsort((-weight[order], self.place[order]))]
-        at = np.searchsorted(self.place[order], np.arange(n + 1)).tolist()
-        ids = [
-            self.trial_id[order[at[k] : min(at[k + 1], at[k] + MOST_TRIALS)]].tolist()
-            for k in range(n)
-        ]
-        return _Trials(
-            counted.tolist(),
-            undated.tolist(),
-            [tuple(found) for found in ids],
-        )
+            row = row[np.lexsort((-weight[row], place))]
+        trial = self.trial_id[row].tolist()
+        ids: list[tuple[int, ...]] = []
+        start = 0
+        for number in found:
+            ids.append(tuple(trial[start : start + min(number, MOST_TRIALS)]))
+            start += number
+        undated = [both - dated for both, dated in zip(found, counted, strict=True)]
+        return _Trials(counted, undated, ids)
 
     @cached_property
     def _aged(self) -> Floats:
@@ -386,8 +403,7 @@ class _Sheet:
         )
 
     def _phase(self, i: int) -> Facts:
-        roles = self.answers.record.in_phase(self.asked.terms_of("phase"))
-        holds = self._is_role_in(roles)
+        holds = self._is_in_phase(self.asked.terms_of("phase"))
         n = self.page.size
         return self._experience_facts(
             i,
@@ -454,7 +470,7 @@ class _Sheet:
         )
 
     def _sponsor_size(self, i: int) -> Facts:
-        same, n = leaves.sponsor_size_counts(self.answers)
+        same, n = self.answers.record.of_size_class
         size = self.asked.prepared.roles.sponsor_size[self.role]
         return self._shown_rate(
             i,
@@ -468,8 +484,8 @@ class _Sheet:
     def _shown_rate(
         self,
         i: int,
-        successes: Floats,
-        n: Floats,
+        successes: Ints,
+        n: Ints,
         peer_mean: float,
         holds: Bools,
         more: dict[str, float],
@@ -481,7 +497,12 @@ class _Sheet:
                     i,
                     k,
                     "record" if total else "nothing",
-                    {**more, "successes": s, "n": total, "peer_mean": peer_mean},
+                    {
+                        **more,
+                        "successes": float(s),
+                        "n": float(total),
+                        "peer_mean": peer_mean,
+                    },
                     (),
                     trials.ids[k],
                 ),
@@ -493,33 +514,35 @@ class _Sheet:
 
     # Numbers stated
 
-    def _stated_rate(self, i: int, successes: str, total: str, mean: float) -> Facts:
-        numbers: list[dict[str, float]] = [
-            {"peer_mean": mean} for _ in range(self.page.size)
-        ]
-        claims: list[tuple[int, ...]] = [()] * self.page.size
-        for code in (successes, total):
-            stated = leaves.metric(self.asked, code, self.page)
-            for k, claim in zip(
-                stated.cro.tolist(), stated.claim.tolist(), strict=True
-            ):
-                claims[k] = (*claims[k], claim)
-        counts = leaves.claimed_counts(self.asked, successes, total, self.page)
-        for k, s, n in zip(*(part.tolist() for part in counts), strict=True):
-            numbers[k].update(successes=s, n=n)
-        return [
-            (
-                self._whole(
-                    i,
-                    k,
-                    "claim" if "n" in own else "nothing",
-                    own,
-                    claims[k] if "n" in own else (),
-                    (),
-                ),
+    def _of_page(self, code: str) -> list[tuple[int, float, int]]:
+        """Return (place in the page, number, claim) of the CROs that state a metric."""
+        stated = self.asked.day.stated(code)
+        if not stated.cro.size:
+            return []
+        at = np.minimum(np.searchsorted(stated.cro, self.page), stated.cro.size - 1)
+        has = np.flatnonzero(stated.cro[at] == self.page)
+        at = at[has]
+        return list(
+            zip(
+                has.tolist(),
+                stated.number[at].tolist(),
+                stated.claim[at].tolist(),
+                strict=True,
             )
-            for k, own in enumerate(numbers)
+        )
+
+    def _stated_rate(self, i: int, successes: str, total: str, mean: float) -> Facts:
+        of_total = {k: (n, claim) for k, n, claim in self._of_page(total) if n > 0}
+        facts: Facts = [
+            (self._whole(i, k, "nothing", {"peer_mean": mean}, (), ()),)
+            for k in range(self.page.size)
         ]
+        for k, s, claim in self._of_page(successes):
+            if k in of_total:
+                n, other = of_total[k]
+                numbers = {"peer_mean": mean, "successes": min(max(s, 0.0), n), "n": n}
+                facts[k] = (self._whole(i, k, "claim", numbers, (claim, other), ()),)
+        return facts
 
     def _stated(
         self, i: int, codes: dict[str, str], more: dict[str, float] | None = None
@@ -527,13 +550,7 @@ class _Sheet:
         numbers = [dict(more or {}) for _ in range(self.page.size)]
         claims: list[tuple[int, ...]] = [()] * self.page.size
         for name, code in codes.items():
-            stated = leaves.metric(self.asked, code, self.page)
-            for k, number, claim in zip(
-                stated.cro.tolist(),
-                stated.number.tolist(),
-                stated.claim.tolist(),
-                strict=True,
-            ):
+            for k, number, claim in self._of_page(code):
                 numbers[k][name] = number
                 claims[k] = (*claims[k], claim)
         return [

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -38,51 +39,42 @@ class Resolved(NamedTuple):
     high: Floats
     is_disputed: Bools
     has_claims: Bools  # some that count; without, the interval is not theirs
-    row: Ints  # claims that made the intervals, as rows of `Cells`
-    row_cell: Ints  # the cell of each, as a position here
+    claim: Int32s  # claims that made the intervals, as positions in the catalogue
+    claim_cell: Ints  # the cell of each, as a position here
 
 
 def know(asked: Asked, terms: Sequence[int]) -> list[Known]:
     """Return what claims and complete lists tell of each term, for all CROs."""
     cells = asked.prepared.cells
     bounds = [(int(cells.at[term]), int(cells.at[term + 1])) for term in terms]
-    is_plain = [cells.until[a:b] >= asked.need.as_of for a, b in bounds]
-    others = [
-        a + np.flatnonzero(~plain)
-        for (a, _), plain in zip(bounds, is_plain, strict=True)
-    ]
-    worked_out = resolve(
-        asked,
-        np.concatenate([*others, np.zeros(0, np.int64)]),
-        np.concatenate(
-            [
-                *(
-                    has_complete_list(asked, term)[cells.cro[other]]
-                    for term, other in zip(terms, others, strict=True)
-                ),
-                np.zeros(0, bool),
-            ]
-        ),
-    )
-    found, start = [], 0
-    for term, (a, b), plain, other in zip(terms, bounds, is_plain, others, strict=True):
-        stop = start + other.size
-        has = start + np.flatnonzero(worked_out.has_claims[start:stop])
-        cro = cells.cro[a:b][plain]
-        ends = intervals(asked, cells.key[a:b][plain])
-        more = cells.cro[other[has - start]]
-        start = stop
-        silent = _silent(asked, term, cro, more)
-        low, value, high = (
-            np.concatenate([plain_end, end[has], np.full(silent.size, no)])
-            for plain_end, end, no in zip(
-                ends,
-                (worked_out.low, worked_out.value, worked_out.high),
-                (0.0, 0.0, COMPLETE_LIST_HALF_WIDTH),
-                strict=True,
-            )
-        )
-        found.append(Known(np.concatenate([cro, more, silent]), low, value, high))
+    if not bounds:
+        return []
+    cro = np.concatenate([cells.cro[a:b] for a, b in bounds])
+    until = np.concatenate([cells.until[a:b] for a, b in bounds])
+    key = np.concatenate([cells.key[a:b] for a, b in bounds])
+    ends = np.cumsum([0] + [b - a for a, b in bounds])
+    low, value, high = intervals(asked, key)
+    other = np.flatnonzero(until < asked.need.as_of)
+    if other.size:
+        of = np.searchsorted(ends, other, "right") - 1  # position in `terms`
+        starts = np.array([a for a, _ in bounds])
+        is_complete = np.zeros(other.size, bool)
+        for i, term in enumerate(terms):
+            if asked.scheme(term) in asked.prepared.complete:
+                mine = np.flatnonzero(of == i)
+                is_complete[mine] = has_complete_list(asked, term)[cro[other[mine]]]
+        worked_out = resolve(asked, starts[of] + other - ends[of], is_complete)
+        low[other], value[other] = worked_out.low, worked_out.value
+        high[other] = worked_out.high
+        kept = np.ones(cro.size, bool)
+        kept[other] = worked_out.has_claims
+        cro, low, value, high = cro[kept], low[kept], value[kept], high[kept]
+        ends = np.append(0, np.cumsum(kept))[ends]
+    found = []
+    for term, (start, stop) in zip(terms, pairwise(ends.tolist()), strict=True):
+        part = slice(start, stop)
+        known = Known(cro[part], low[part], value[part], high[part])
+        found.append(_with_silent(asked, term, known))
     return found
 
 
@@ -92,19 +84,26 @@ def has_complete_list(asked: Asked, term: int) -> Bools:
     return np.zeros(asked.prepared.n_cros, bool) if found is None else found
 
 
-def _silent(asked: Asked, term: int, *known: Int32s) -> Int32s:
-    """Return the CROs whose list is complete and which no claim speaks of."""
-    if asked.scheme(term) not in asked.prepared.complete:
-        return np.zeros(0, np.int32)
-    is_silent = has_complete_list(asked, term).copy()
-    for cro in known:
-        is_silent[cro] = False
-    return np.flatnonzero(is_silent).astype(np.int32)
+def _with_silent(asked: Asked, term: int, known: Known) -> Known:
+    """Add the CROs whose list is complete and which no claim speaks of."""
+    complete = asked.prepared.complete.get(asked.scheme(term))
+    if complete is None:
+        return known
+    is_silent = complete.copy()
+    is_silent[known.cro] = False
+    silent = np.flatnonzero(is_silent).astype(np.int32)
+    nothing = np.zeros(silent.size)
+    return Known(
+        np.concatenate([known.cro, silent]),
+        np.concatenate([known.low, nothing]),
+        np.concatenate([known.value, nothing]),
+        np.concatenate([known.high, nothing + COMPLETE_LIST_HALF_WIDTH]),
+    )
 
 
 def intervals(asked: Asked, key: Int32s) -> tuple[Floats, Floats, Floats]:
     """Return (low, value, high) of claims by their keys."""
-    half = asked.half_widths[key >> DELIVERY_BITS]
+    half = asked.day.half_widths[key >> DELIVERY_BITS]
     value = VALUE_OF_DELIVERY[key & ((1 << DELIVERY_BITS) - 1)]
     return np.maximum(0.0, value - half), value, np.minimum(1.0, value + half)
 
@@ -127,17 +126,19 @@ def resolve(asked: Asked, chosen: Ints, is_complete: Bools) -> Resolved:
     cell = np.repeat(np.arange(n), lengths)
     within = np.arange(cell.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     row = np.repeat(cells.row_at[chosen], lengths) + within
-    place, area = cells.row_country[row], cells.row_area[row]
+    claims = asked.prepared.catalogue.claims
+    claim = cells.row_claim[row]
+    place, area = claims.country[claim], claims.area[claim]
     counts = (
-        (cells.row_expires[row] >= asked.need.as_of)
+        (claims.expires[claim] >= asked.need.as_of)
         & asked.is_asked_place[place]
         & asked.is_asked_area[area]
     )
     is_scoped = ((place >= 0) | (area >= 0))[counts]
-    row, cell = row[counts], cell[counts]
-    key = cells.row_key[row]
+    claim, cell = claim[counts], cell[counts]
+    key = cells.claim_key[claim]
 
-    group = cell * len(ASPECTS) + cells.row_aspect[row]
+    group = cell * len(ASPECTS) + cells.claim_aspect[claim]
     is_yes = (key & ((1 << DELIVERY_BITS) - 1)) > 0
     yes, no = np.full(n * len(ASPECTS), _NO_KEY), np.full(n * len(ASPECTS), _NO_KEY)
     for best, chooses in ((yes, is_yes & ~is_scoped), (no, ~is_yes)):
@@ -179,6 +180,6 @@ def resolve(asked: Asked, chosen: Ints, is_complete: Bools) -> Resolved:
         ends[2],
         is_disputed.reshape(shape).any(axis=1),
         has_claims,
-        row[made],
+        claim[made],
         cell[made],
     )

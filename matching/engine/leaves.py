@@ -1,19 +1,20 @@
 """The leaves of the criteria tree (method, section 4): one function for each.
 
-A leaf function returns (low, value, high), three (n_cros,) arrays in [0, 1] with
+A leaf function fills (low, value, high), three (n_cros,) arrays in [0, 1] with
 `low <= value <= high`; where nothing is known (0, 0.5, 1).
 """
 
 import math
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from matching.engine import mesh
 from matching.engine.asked import Asked
-from matching.engine.inputs import Floats, Indices, Int32s, Ints
+from matching.engine.day import Day, Interval
+from matching.engine.inputs import Floats, Int32s, Ints
 from matching.engine.knowledge import (
     UNKNOWN_HIGH,
     UNKNOWN_LOW,
@@ -21,10 +22,7 @@ from matching.engine.knowledge import (
     Known,
     know,
 )
-from matching.engine.prepared import DELIVERY_BITS
 from matching.engine.record import CLOSENESS, Experience, Record
-
-Interval: TypeAlias = tuple[Floats, Floats, Floats]
 
 PHASE_TRIALS_NEEDED = 10.0
 COUNTRY_TRIALS_NEEDED = 2.0
@@ -64,38 +62,45 @@ class Answers:
         return self._known[term]
 
 
-def unknown(n: int) -> Interval:
-    """Return the interval of `n` CROs of whom nothing is known."""
-    return (
-        np.full(n, UNKNOWN_LOW),
-        np.full(n, UNKNOWN_VALUE),
-        np.full(n, UNKNOWN_HIGH),
-    )
+def set_unknown(out: Interval) -> None:
+    """Fill the interval of CROs of whom nothing is known."""
+    for end, unknown in zip(
+        out, (UNKNOWN_LOW, UNKNOWN_VALUE, UNKNOWN_HIGH), strict=True
+    ):
+        end.fill(unknown)
 
 
-def condition(answers: Answers) -> Interval:
+def condition(answers: Answers, out: Interval) -> None:
     record, need = answers.record, answers.asked.experience_needed
     roles = np.flatnonzero(record.condition_levels)
     found = record.experience(roles, CLOSENESS[record.condition_levels[roles]])
-    return _from_experience(found, need, claimed_trials(answers).most)
+    _from_experience(found, need, claimed_trials(answers).most, out)
 
 
-def phase(answers: Answers) -> Interval:
+def phase(answers: Answers, out: Interval) -> None:
     roles = answers.record.in_phase(answers.asked.terms_of("phase"))
     found = answers.record.experience(roles, 1.0)
-    return _from_experience(found, PHASE_TRIALS_NEEDED, 0.0)
+    _from_experience(found, PHASE_TRIALS_NEEDED, None, out)
 
 
 def _from_experience(
-    found: Experience, need: float, claimed: Floats | float
-) -> Interval:
+    found: Experience, need: float, claimed: Floats | None, out: Interval
+) -> None:
     """Open the interval upward: a register sees only part of a CRO's work."""
-    n_eff = found.effective
-    return (
-        sat(n_eff, need),
-        sat(n_eff + 1, need),
-        sat(n_eff + 2 + claimed + found.undated, need),
-    )
+    more = found.undated
+    if claimed is not None:
+        more = claimed if more is None else more + claimed
+    has_any = found.effective > 0
+    if more is not None:
+        has_any |= more > 0
+    some = np.flatnonzero(has_any)  # logarithms only where there is anything
+    n_eff = found.effective[some]
+    beyond = n_eff + 2 if more is None else n_eff + 2 + more[some]
+    for end, nothing, n in zip(
+        out, (0.0, 1.0, 2.0), (n_eff, n_eff + 1, beyond), strict=True
+    ):
+        end.fill(sat(np.array(nothing), need))
+        end[some] = sat(n, need)
 
 
 class Claimed(NamedTuple):
@@ -123,7 +128,7 @@ def claimed_trials(answers: Answers) -> Claimed:
         levels = record.condition_levels if len(terms) == 1 else record.levels((term,))
         registered = record.count(levels == mesh.SAME)
         for below in narrower.tolist():
-            rows = _stated_rows(asked, below)
+            rows = asked.day.stated_rows(below)
             cro = table.cro[rows]
             beyond = table.value[rows] - registered[cro]
             order = np.argsort(beyond, kind="stable")  # the last of a CRO is its most
@@ -134,65 +139,75 @@ def claimed_trials(answers: Answers) -> Claimed:
     return found
 
 
-def _stated_rows(asked: Asked, term: int) -> Ints:
-    """Return the unexpired rows of `Valued` on one term."""
-    table = asked.prepared.valued
-    start, stop = int(table.at[term]), int(table.at[term + 1])
-    return start + np.flatnonzero(table.expires[start:stop] >= asked.need.as_of)
-
-
-def coverage(leaf: str) -> Callable[[Answers], Interval]:
+def coverage(leaf: str) -> Callable[[Answers, Interval], None]:
     """Make the leaf that says how much of the terms asked a CRO covers, by points."""
 
-    def covered(answers: Answers) -> Interval:
+    def covered(answers: Answers, out: Interval) -> None:
         asked = answers.asked
         positions = asked.by_leaf[leaf]
         total = float(asked.points[list(positions)].sum())
-        low, value, high = unknown(answers.record.n_cros)
+        set_unknown(out)
+        low, value, high = out
         for j in positions:
             part = float(asked.points[j]) / total
             known = answers.known(int(asked.need.requirements.term[j]))
             low[known.cro] += part * known.low
             value[known.cro] += part * (known.value - UNKNOWN_VALUE)
             high[known.cro] += part * (known.high - UNKNOWN_HIGH)
-        return in_order(low, value, high)
+        put_in_order(out)
 
     return covered
 
 
-def countries(answers: Answers) -> Interval:
-    asked = answers.asked
-    return _presence(answers, asked.shares, COUNTRY_TRIALS_NEEDED)
+def countries(answers: Answers, out: Interval) -> None:
+    _presence(answers, answers.asked.shares, COUNTRY_TRIALS_NEEDED, out)
 
 
-def regulators(answers: Answers) -> Interval:
+def regulators(answers: Answers, out: Interval) -> None:
     asked = answers.asked
     positions = asked.by_leaf["regulators"]
     total = float(asked.points[list(positions)].sum())
     parts = {j: float(asked.points[j]) / total for j in positions}
-    return _presence(answers, parts, REGULATOR_TRIALS_NEEDED)
+    _presence(answers, parts, REGULATOR_TRIALS_NEEDED, out)
 
 
-def _presence(answers: Answers, parts: dict[int, float], need: float) -> Interval:
+def _presence(
+    answers: Answers, parts: dict[int, float], need: float, out: Interval
+) -> None:
     """Weigh, per place or regulator, the larger ends of claims and track record."""
     asked, record = answers.asked, answers.record
     n = record.n_cros
-    ends = [np.zeros(n), np.zeros(n), np.zeros(n)]
+    place = np.full(n, -1, np.int32)
+    """Of a CRO in what is known of the term; -1 not in there."""
+    set_unknown(out)
     for j, part in parts.items():
         term = int(asked.need.requirements.term[j])
         known = answers.known(term)
-        low, value, high = unknown(n)
-        low[known.cro], value[known.cro] = known.low, known.value
-        high[known.cro] = known.high
-        dated, undated = record.numbers(record.in_countries(asked.countries_of(term)))
-        shown = _sat_of_counts(dated, need)
-        np.maximum(low, shown, out=low)
-        np.maximum(value, shown, out=value)
-        np.maximum(high, _sat_of_counts(dated + undated, need), out=high)
-        for total, end in zip(ends, (low, value, high), strict=True):
-            end *= part
-            total += end
-    return in_order(ends[0], ends[1], ends[2])
+        ends = (known.low.copy(), known.value.copy(), known.high.copy())
+        trials = record.ran_in(term)
+        cro = np.flatnonzero(trials.possible)
+        dated = _sat_of_counts(trials.dated[cro], need)
+        possible = (
+            dated
+            if trials.possible is trials.dated
+            else _sat_of_counts(trials.possible[cro], need)
+        )
+        place[known.cro] = np.arange(known.cro.size, dtype=np.int32)
+        at = place[cro]
+        place[known.cro] = -1
+        both, rest = np.flatnonzero(at >= 0), np.flatnonzero(at < 0)
+        at, cro = at[both], cro[rest]
+        for total, end, shown, unknown in zip(
+            out,
+            ends,
+            (dated, dated, possible),
+            (UNKNOWN_LOW, UNKNOWN_VALUE, UNKNOWN_HIGH),
+            strict=True,
+        ):
+            end[at] = np.maximum(end[at], shown[both])
+            total[known.cro] += part * (end - unknown)
+            total[cro] += part * (np.maximum(shown[rest], unknown) - unknown)
+    put_in_order(out)
 
 
 def _sat_of_counts(n: Ints, need: float) -> Floats:
@@ -201,160 +216,162 @@ def _sat_of_counts(n: Ints, need: float) -> Floats:
     return table[np.minimum(n, int(need))]
 
 
-def delivery_record(answers: Answers) -> Interval:
-    return _claimed_rate(
-        answers, "milestones-on-time", "milestones-due", ON_TIME_PEER_MEAN
+def delivery_record(answers: Answers, out: Interval) -> None:
+    _copy(
+        answers.asked.day.leaf(
+            "delivery_record",
+            partial(
+                _claimed_rate,
+                successes="milestones-on-time",
+                total="milestones-due",
+                peer_mean=ON_TIME_PEER_MEAN,
+            ),
+        ),
+        out,
     )
 
 
-def inspections(answers: Answers) -> Interval:
-    return _claimed_rate(
-        answers, "inspections-no-action", "inspections-total", NO_ACTION_PEER_MEAN
+def inspections(answers: Answers, out: Interval) -> None:
+    _copy(
+        answers.asked.day.leaf(
+            "inspections",
+            partial(
+                _claimed_rate,
+                successes="inspections-no-action",
+                total="inspections-total",
+                peer_mean=NO_ACTION_PEER_MEAN,
+            ),
+        ),
+        out,
     )
 
 
-def _claimed_rate(
-    answers: Answers, successes: str, total: str, peer_mean: float
-) -> Interval:
-    low, value, high = unknown(answers.record.n_cros)
-    cro, s, n = claimed_counts(answers.asked, successes, total)
-    low[cro], value[cro], high[cro] = answers.asked.prepared.rates.intervals(
-        s, n, peer_mean
-    )
+def _copy(found: Interval, out: Interval) -> None:
+    for end, known in zip(out, found, strict=True):
+        end[:] = known
+
+
+def _unknown(n: int) -> Interval:
+    out = (np.empty(n), np.empty(n), np.empty(n))
+    set_unknown(out)
+    return out
+
+
+def _claimed_rate(day: Day, successes: str, total: str, peer_mean: float) -> Interval:
+    low, value, high = _unknown(day.prepared.n_cros)
+    cro, s, n = claimed_counts(day, successes, total)
+    low[cro], value[cro], high[cro] = day.prepared.rates.intervals(s, n, peer_mean)
     return low, value, high
 
 
 def claimed_counts(
-    asked: Asked, successes: str, total: str, page: Ints | None = None
-) -> tuple[Indices, Floats, Floats]:
+    day: Day, successes: str, total: str
+) -> tuple[Int32s, Floats, Floats]:
     """Return the CROs that state both counts, with 0 <= successes <= total > 0."""
-    s, n = metric(asked, successes, page), metric(asked, total, page)
-    dense = np.full(asked.prepared.n_cros if page is None else page.size, np.nan)
+    s, n = day.stated(successes), day.stated(total)
+    dense = np.full(day.prepared.n_cros, np.nan)
     dense[s.cro] = s.number
     found = np.flatnonzero(~np.isnan(dense[n.cro]) & (n.number > 0))
     cro, number = n.cro[found], n.number[found]
     return cro, np.clip(dense[cro], 0.0, number), number
 
 
-class Stated(NamedTuple):
-    """A number that some CROs state, a row each."""
-
-    cro: Indices  # places in the page if one was given
-    number: Floats
-    half_width: Floats  # in parts of the leaf's scale
-    claim: Ints
-
-
-def metric(asked: Asked, code: str, page: Ints | None = None) -> Stated:
-    """Return a number as CROs state it: the best tier, the newest, the smaller."""
-    term = asked.prepared.term_of_code.get(("metric", code))
-    if term is None:
-        none = np.zeros(0)
-        return Stated(np.zeros(0, np.int64), none, none, np.zeros(0, np.int64))
-    table = asked.prepared.valued
-    rows = _stated_rows(asked, term)
-    is_last = np.ones(rows.size, bool)
-    is_last[:-1] = np.diff(table.cro[rows]) > 0
-    rows = rows[is_last]
-    cro: Indices = table.cro[rows]
-    if page is not None:
-        at = np.searchsorted(cro, page)
-        has = np.append(cro, -1)[at] == page
-        rows, cro = rows[at[has]], np.flatnonzero(has)
-    return Stated(
-        cro,
-        table.value[rows],
-        asked.half_widths[table.key[rows] >> DELIVERY_BITS],
-        table.id[rows],
-    )
-
-
-def _scale(answers: Answers, code: str, worst: float, best: float) -> Interval:
+def _scale(day: Day, code: str, worst: float, best: float) -> Interval:
     """Put a stated number on a line from `worst` (0) to `best` (1)."""
-    low, value, high = unknown(answers.record.n_cros)
-    stated = metric(answers.asked, code)
+    out = _unknown(day.prepared.n_cros)
+    _put_on_scale(day, code, worst, best, out)
+    return out
+
+
+def _put_on_scale(
+    day: Day, code: str, worst: float, best: float, out: Interval
+) -> None:
+    stated = day.stated(code)
     point = np.clip((stated.number - worst) / (best - worst), 0.0, 1.0)
-    value[stated.cro] = point
-    low[stated.cro] = np.maximum(0.0, point - stated.half_width)
-    high[stated.cro] = np.minimum(1.0, point + stated.half_width)
+    out[0][stated.cro] = np.maximum(0.0, point - stated.half_width)
+    out[1][stated.cro] = point
+    out[2][stated.cro] = np.minimum(1.0, point + stated.half_width)
+
+
+def team_qualification(answers: Answers, out: Interval) -> None:
+    _copy(answers.asked.day.leaf("team_qualification", _team_qualification), out)
+
+
+def _team_qualification(day: Day) -> Interval:
+    certified = _scale(day, "pm-certified-share", 0.0, 1.0)
+    experience = _scale(day, "pm-experience-years", 0.0, FULL_EXPERIENCE_YEARS)
+    low, value, high = ((a + b) / 2 for a, b in zip(certified, experience, strict=True))
     return low, value, high
 
 
-def team_qualification(answers: Answers) -> Interval:
-    return _mean(
-        _scale(answers, "pm-certified-share", 0.0, 1.0),
-        _scale(answers, "pm-experience-years", 0.0, FULL_EXPERIENCE_YEARS),
+def continuity(answers: Answers, out: Interval) -> None:
+    _copy(
+        answers.asked.day.leaf(
+            "continuity",
+            partial(
+                _scale, code="staff-turnover", worst=WORST_TURNOVER, best=BEST_TURNOVER
+            ),
+        ),
+        out,
     )
 
 
-def continuity(answers: Answers) -> Interval:
-    return _scale(answers, "staff-turnover", WORST_TURNOVER, BEST_TURNOVER)
+def capacity(answers: Answers, out: Interval) -> None:
+    set_unknown(out)
+    asked = answers.asked
+    _put_on_scale(asked.day, "free-capacity-fte", 0.0, asked.staff_needed, out)
 
 
-def capacity(answers: Answers) -> Interval:
-    return _scale(answers, "free-capacity-fte", 0.0, answers.asked.staff_needed)
+def span(answers: Answers, out: Interval) -> None:
+    asked = answers.asked
+    _add_largest(answers.record, "countries", len(asked.by_leaf["countries"]), out)
 
 
-def _mean(*parts: Interval) -> Interval:
-    low, value, high = (sum(ends) / len(parts) for ends in zip(*parts, strict=True))
-    return low, value, high
+def size_proven(answers: Answers, out: Interval) -> None:
+    sizes = answers.asked.sizes
+    parts: list[Interval] = []
+    for name, size in sizes.items():
+        part = out if not parts else _unknown(answers.record.n_cros)
+        _add_largest(answers.record, name, math.log1p(size), part)
+        parts.append(part)
+    for part in parts[1:]:
+        for end, more in zip(out, part, strict=True):
+            end += more
+            end /= len(sizes)
 
 
-def span(answers: Answers) -> Interval:
-    asked = len(answers.asked.by_leaf["countries"])
-    return _largest(
-        answers.record,
-        answers.asked.prepared.roles.n_countries,
-        lambda most: np.minimum(1.0, most / asked),
-    )
+def _add_largest(record: Record, name: str, asked: float, out: Interval) -> None:
+    """Divide a CRO's largest trial by what is asked, at most 1.
+
+    Undated trials can only raise the upper end.
+    """
+    low, value, high = out
+    counted, possible = record.most(name)
+    np.divide(counted, asked, out=low)
+    np.minimum(low, 1.0, out=low)
+    np.copyto(value, low)
+    if possible is None:
+        np.copyto(high, low)
+    else:
+        np.divide(possible, asked, out=high)
+        np.minimum(high, 1.0, out=high)
+    is_unknown = counted == 0
+    value[is_unknown] = UNKNOWN_VALUE
+    high[is_unknown] = UNKNOWN_HIGH
 
 
-def size_proven(answers: Answers) -> Interval:
-    roles = answers.asked.prepared.roles
-    shown = {"participants": roles.participants, "sites": roles.n_sites}
-    return _mean(
-        *(
-            _largest(answers.record, shown[name], partial(sat, need=size))
-            for name, size in answers.asked.sizes.items()
-        )
-    )
-
-
-def _largest(
-    record: Record, values: Floats | Int32s, scale: Callable[[Floats], Floats]
-) -> Interval:
-    """Scale a CRO's largest trial; undated trials can only raise the upper end."""
-    counted, possible = record.largest(values)
-    shown, most = scale(counted), scale(possible)
-    is_shown = counted > 0
-    return (
-        np.where(is_shown, shown, UNKNOWN_LOW),
-        np.where(is_shown, shown, UNKNOWN_VALUE),
-        np.where(is_shown, most, UNKNOWN_HIGH),
-    )
-
-
-def repeat_sponsors(answers: Answers) -> Interval:
+def repeat_sponsors(answers: Answers, out: Interval) -> None:
     n, again = answers.record.sponsors
-    return _shown_rate(answers, again, n, REPEAT_PEER_MEAN)
+    answers.asked.prepared.rates.fill(again, n, REPEAT_PEER_MEAN, out)
 
 
-def sponsor_size(answers: Answers) -> Interval:
-    same, n = sponsor_size_counts(answers)
+def sponsor_size(answers: Answers, out: Interval) -> None:
+    same, n = answers.record.of_size_class
     peer_mean = sponsor_size_peer_mean(answers.asked)
-    low, value, high = _shown_rate(answers, same, n, peer_mean)
-    has = n > 0
-    for end in (low, value, high):
+    answers.asked.prepared.rates.fill(same, n, peer_mean, out)
+    has = np.flatnonzero(n)
+    for end in out:
         end[has] = np.minimum(1.0, end[has] / FULL_SPONSOR_SHARE)
-    return low, value, high
-
-
-def sponsor_size_counts(answers: Answers) -> tuple[Floats, Floats]:
-    """Return trials for sponsors of the study's size class, and of any known."""
-    record, size = answers.record, answers.asked.prepared.roles.sponsor_size
-    same = record.count((size == answers.asked.need.sponsor_size) & record.counts)
-    n = record.count((size > 0) & record.counts)
-    return same.astype(np.float64), n.astype(np.float64)
 
 
 def sponsor_size_peer_mean(asked: Asked) -> float:
@@ -362,26 +379,15 @@ def sponsor_size_peer_mean(asked: Asked) -> float:
     return float(shares[asked.need.sponsor_size])
 
 
-def _shown_rate(
-    answers: Answers, successes: Floats, n: Floats, peer_mean: float
-) -> Interval:
-    low, value, high = unknown(answers.record.n_cros)
-    rows = np.flatnonzero(n)
-    low[rows], value[rows], high[rows] = answers.asked.prepared.rates.intervals(
-        successes[rows], n[rows], peer_mean
-    )
-    return low, value, high
-
-
-def in_order(low: Floats, value: Floats, high: Floats) -> Interval:
+def put_in_order(out: Interval) -> None:
     """Undo what rounding did to the order of the ends of a sum."""
+    low, value, high = out
     np.clip(value, 0.0, 1.0, out=value)
     np.clip(low, 0.0, value, out=low)
     np.clip(high, value, 1.0, out=high)
-    return low, value, high
 
 
-LEAVES: dict[str, Callable[[Answers], Interval]] = {
+LEAVES: dict[str, Callable[[Answers, Interval], None]] = {
     "condition": condition,
     "phase": phase,
     "modality_population": coverage("modality_population"),

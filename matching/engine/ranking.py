@@ -44,12 +44,14 @@ def rank(prepared: Prepared, need: Need) -> Ranking:
     # A leaf's values stand together in memory: leaves are rows until the end.
     low, value, high = (np.empty((len(leaves), n)) for _ in range(3))
     score, score_low, score_high, evidence = (np.zeros(n) for _ in range(4))
+    part = np.empty(n)
     for i, leaf in enumerate(leaves):
-        low[i], value[i], high[i] = LEAVES[leaf.name](answers)
-        score += leaf.weight * value[i]
-        score_low += leaf.weight * low[i]
-        score_high += leaf.weight * high[i]
-        evidence += leaf.weight * is_known(low[i], high[i])
+        LEAVES[leaf.name](answers, (low[i], value[i], high[i]))
+        for total, end in ((score, value), (score_low, low), (score_high, high)):
+            np.multiply(end[i], leaf.weight, out=part)
+            total += part
+        np.multiply(is_known(low[i], high[i]), leaf.weight, out=part)
+        evidence += part
     np.minimum(score_high, 1.0, out=score_high)  # rounding must not pass the end
     np.minimum(score, score_high, out=score)
     np.minimum(score_low, score, out=score_low)
@@ -67,8 +69,9 @@ def rank(prepared: Prepared, need: Need) -> Ranking:
         gate_requirement=requirement,
         gates=gates,
         group=group,
-        order=_order(group, score, score_low, prepared.name_rank),
+        order=_order(group, score, score_low, prepared),
         digest=digest(prepared, need),
+        answers=answers,
     )
 
 
@@ -143,7 +146,7 @@ def shown_by_record(answers: Answers, term: int) -> Bools | None:
     asked, record = answers.asked, answers.record
     scheme = asked.scheme(term)
     if scheme in ("country", "region"):
-        return record.has_any(record.in_countries(asked.countries_of(term)))
+        return record.ran_in(term).dated > 0
     if scheme == "phase":
         return record.has_any(record.in_phase((term,)))
     if scheme in ("condition", "therapeutic_area"):
@@ -165,26 +168,38 @@ def _groups(gates: Int8s, is_waived: Bools) -> Int8s:
     return group
 
 
-def _order(group: Int8s, score: Floats, score_low: Floats, name_rank: Ints) -> Ints:
+def _order(group: Int8s, score: Floats, score_low: Floats, prepared: Prepared) -> Ints:
     """Return the CROs best first: by group, V, V(l), then name and id.
 
-    One fast sort by V, then the few that tie exactly are put in order.
+    One sort of numbers that hold group, V to about 13 digits and place by name;
+    then the few whose V is the same as far as that, but not all of it, are put
+    in order.
     """
-    parts = []
-    for wanted in (ELIGIBLE, CONDITIONAL, NEAR_MISS, EXCLUDED):
-        rows = np.flatnonzero(group == wanted)
-        rows = rows[np.argsort(-score[rows])]
-        ordered = score[rows]
-        ties = ordered[1:] == ordered[:-1]
-        if ties.any():
-            run = np.concatenate(([0], np.cumsum(~ties)))
-            tied = np.zeros(rows.size, bool)
-            tied[1:] |= ties
-            tied[:-1] |= ties
-            place = np.flatnonzero(tied)
-            cros = rows[place]
-            rows[place] = cros[
-                np.lexsort((name_rank[cros], -score_low[cros], run[place]))
-            ]
-        parts.append(rows)
-    return np.concatenate(parts)
+    n = score.size
+    row_bits = max(1, (n - 1).bit_length())
+    score_bits = min(50, 61 - row_bits)
+    loss = ((1.0 - score) * (1 << score_bits)).astype(np.int64)
+    packed = group.astype(np.int64)
+    packed <<= score_bits + 1
+    packed |= loss
+    packed <<= row_bits
+    packed |= prepared.name_rank
+    packed.sort()
+    order = prepared.by_name[packed & ((1 << row_bits) - 1)]
+    packed >>= row_bits
+    tie = np.flatnonzero(packed[1:] == packed[:-1])
+    above, below = order[tie], order[tie + 1]
+    tie = tie[(score[above] != score[below]) | (score_low[above] != score_low[below])]
+    if tie.size:
+        # All rows of a run of ties that is not settled by name alone.
+        run = np.concatenate(([0], np.cumsum(packed[1:] != packed[:-1])))
+        is_open = np.zeros(run[-1] + 1, bool)
+        is_open[run[tie]] = True
+        place = np.flatnonzero(is_open[run])
+        cros = order[place]
+        order[place] = cros[
+            np.lexsort(
+                (prepared.name_rank[cros], -score_low[cros], -score[cros], run[place])
+            )
+        ]
+    return order

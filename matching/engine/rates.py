@@ -19,7 +19,12 @@ _MAX_TERMS = 20_000
 
 
 def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:
-    """Evaluate the continued fraction of the incomplete beta (modified Lentz)."""
+    """Evaluate the continued fraction of the incomplete beta (modified Lentz).
+
+    Each element stops by itself, so it does not depend on those beside it.
+    """
+    found = np.empty_like(x)
+    open_ = np.arange(x.size)
     c = np.ones_like(x)
     d = 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
     result = d.copy()
@@ -33,9 +38,15 @@ def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:
         c = _away_from_zero(1.0 + step / c)
         change = d * c
         result *= change
-        if np.abs(change - 1.0).max(initial=0.0) < 4e-16:
+        goes_on = np.abs(change - 1.0) >= 4e-16
+        if not goes_on.all():
+            found[open_[~goes_on]] = result[~goes_on]
+            open_ = open_[goes_on]
+            x, a, b, c, d, result = (part[goes_on] for part in (x, a, b, c, d, result))
+        if not open_.size:
             break
-    return result
+    found[open_] = result
+    return found
 
 
 def _away_from_zero(x: Floats) -> Floats:
@@ -110,8 +121,8 @@ def beta_quantile(q: float, a: Floats, b: Floats) -> Floats:
 class ShrunkRates:
     """Shrunk rates `(s + 10 p0) / (n + 10)` with their central 80 % intervals.
 
-    Quantiles are slow to find and the same counts come again and again, so small
-    whole counts have a table per peer mean and all others are remembered.
+    Quantiles are slow to find and the same counts come again and again, so each
+    is found once: small whole counts in a table per peer mean, others by key.
     """
 
     def __init__(self) -> None:
@@ -132,16 +143,41 @@ class ShrunkRates:
         whole = (n <= TABLE_N) & (n == np.floor(n)) & (successes == np.floor(successes))
         low, high = np.empty_like(value), np.empty_like(value)
         if whole.any():
-            table_low, table_high = _table(peer_mean)
-            count = n[whole].astype(np.int64)
-            at = (count * (count + 1) >> 1) + successes[whole].astype(np.int64)
-            low[whole], high[whole] = table_low[at], table_high[at]
+            table = _table(peer_mean)
+            at = _place(successes[whole].astype(np.int64), n[whole].astype(np.int64))
+            table.find(at)
+            low[whole], high[whole] = table.low[at], table.high[at]
         if not whole.all():
             low[~whole], high[~whole] = self._remembered(
                 successes[~whole], n[~whole], peer_mean
             )
         # The mean of a very skewed Beta can lie outside its central 80 %.
         return np.minimum(low, value), value, np.maximum(high, value)
+
+    def fill(
+        self,
+        successes: Ints,
+        n: Ints,
+        peer_mean: float,
+        out: tuple[Floats, Floats, Floats],
+    ) -> None:
+        """Fill in (low, value, high) of each rate; of none in none (0, 0.5, 1)."""
+        table = _table(peer_mean)
+        large = np.flatnonzero(n > TABLE_N)
+        at = _place(successes, n)
+        if large.size:
+            at[large] = 0
+        table.find(at)
+        for end, found in zip(out, (table.low, table.value, table.high), strict=True):
+            np.take(found, at, out=end, mode="clip")  # "raise" would copy
+        if large.size:
+            rates = self.intervals(
+                successes[large].astype(np.float64),
+                n[large].astype(np.float64),
+                peer_mean,
+            )
+            for end, found in zip(out, rates, strict=True):
+                end[large] = found
 
     def _remembered(
         self, successes: Floats, n: Floats, peer_mean: float
@@ -161,14 +197,45 @@ class ShrunkRates:
         return found[:, 0], found[:, 1]
 
 
+class _Table:
+    """The intervals of all small whole counts, each found when first asked for.
+
+    Two threads may find the same one at once; they write the same numbers.
+    """
+
+    def __init__(self, peer_mean: float) -> None:
+        self.peer_mean = peer_mean
+        n, s = np.tril_indices(TABLE_N + 1)  # row n(n+1)/2 + s
+        self.n, self.s = n.astype(np.float64), s.astype(np.float64)
+        self.value = (self.s + PSEUDO_COUNT * peer_mean) / (self.n + PSEUDO_COUNT)
+        self.low, self.high = np.zeros(n.size), np.ones(n.size)
+        self.is_found = np.zeros(n.size, bool)
+        self.value[0], self.is_found[0] = 0.5, True  # none in none tells nothing
+
+    def find(self, at: Ints) -> None:
+        """Make sure that some rows, all of the same peer mean, are there."""
+        if self.is_found[at].all():
+            return
+        is_asked = np.zeros(self.n.size, bool)
+        is_asked[at] = True
+        rows = np.flatnonzero(is_asked & ~self.is_found)
+        low, high = _central(self.s[rows], self.n[rows], self.peer_mean)
+        self.low[rows] = np.minimum(low, self.value[rows])
+        self.high[rows] = np.maximum(high, self.value[rows])
+        self.is_found[rows] = True
+
+
 @lru_cache(maxsize=64)
-def _table(peer_mean: float) -> tuple[Floats, Floats]:
-    """Return the intervals of all small counts: the same for every catalogue."""
-    n, successes = np.tril_indices(TABLE_N + 1)  # row n(n+1)/2 + s
-    low, high = _central(successes.astype(np.float64), n.astype(np.float64), peer_mean)
-    low.setflags(write=False)
-    high.setflags(write=False)
-    return low, high
+def _table(peer_mean: float) -> _Table:
+    """Return the table of one peer mean: the same for every catalogue."""
+    return _Table(peer_mean)
+
+
+def _place(successes: Ints, n: Ints) -> Ints:
+    at = n * (n + 1)
+    at >>= 1
+    at += successes
+    return at
 
 
 def _central(successes: Floats, n: Floats, peer_mean: float) -> tuple[Floats, Floats]:

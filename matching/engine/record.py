@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,14 @@ class Experience:
     """Trials of one kind, by CRO."""
 
     effective: Floats  # trials weighed by closeness and age
-    undated: Floats  # trials with no known start, weighed by closeness alone
+    undated: Floats | None  # no known start, by closeness alone; None: no such
+
+
+class Numbers(NamedTuple):
+    """How many trials of one kind, by CRO."""
+
+    dated: Ints  # they count
+    possible: Ints  # with those of no known start; the same array if there are none
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,15 @@ class Record:
 
     def levels(self, terms: tuple[int, ...]) -> Int8s:
         """Return each role's closeness to the nearest of some conditions."""
+        if terms not in self._levels:
+            self._levels[terms] = self._find_levels(terms)
+        return self._levels[terms]
+
+    @cached_property
+    def _levels(self) -> dict[tuple[int, ...], Int8s]:
+        return {}
+
+    def _find_levels(self, terms: tuple[int, ...]) -> Int8s:
         prepared = self.asked.prepared
         ranges = [
             found
@@ -80,11 +97,18 @@ class Record:
 
     def in_phase(self, terms: tuple[int, ...]) -> Ints:
         """Return the roles in a phase asked (or a narrower one) near the study."""
+        if terms in self._in_phase:
+            return self._in_phase[terms]
         phase = self.asked.prepared.roles.phase
         flags = np.zeros(len(self.asked.prepared.catalogue.terms.code) + 1, bool)
         for term in terms:
             flags[list(self.asked.at_or_under(term))] = True
-        return np.flatnonzero(flags[phase] & self.is_related)
+        self._in_phase[terms] = np.flatnonzero(flags[phase] & self.is_related)
+        return self._in_phase[terms]
+
+    @cached_property
+    def _in_phase(self) -> dict[tuple[int, ...], Ints]:
+        return {}
 
     def in_countries(self, terms: tuple[int, ...]) -> Int32s:
         """Return the roles whose trial ran in any of some countries, once each."""
@@ -102,29 +126,42 @@ class Record:
         weight = table.weight[roles] * closeness
         if not self.is_all_dated_counted:
             weight *= self.counts[roles]
-        effective = np.zeros(self.n_cros)
-        effective += np.bincount(table.cro[roles], weight, self.n_cros) * self.ageing
-        undated = np.zeros(self.n_cros)
-        if table.undated.size:
-            is_undated = table.start[roles] == NO_DAY
-            undated += np.bincount(
-                table.cro[roles[is_undated]],
-                np.broadcast_to(closeness, roles.shape)[is_undated],
-                self.n_cros,
-            )
+        effective = self._total(table.cro[roles], weight)
+        effective *= self.ageing
+        if not table.undated.size:
+            return Experience(effective, None)
+        is_undated = np.flatnonzero(table.start[roles] == NO_DAY)
+        undated = self._total(
+            table.cro[roles[is_undated]],
+            np.broadcast_to(closeness, roles.shape)[is_undated],
+        )
         return Experience(effective, undated)
 
-    def numbers(self, roles: Indices) -> tuple[Ints, Ints]:
-        """Return how many of the roles count, and how many have no date, by CRO."""
+    def _total(self, cro: Int32s, weight: Floats) -> Floats:
+        found = np.bincount(cro, weight, self.n_cros)
+        return found.astype(np.float64, copy=False)  # of nothing, whole numbers
+
+    def ran_in(self, term: int) -> Numbers:
+        """Return how many trials ran in a place, or under a regulator, by CRO."""
+        if term not in self._ran_in:
+            roles = self.in_countries(self.asked.countries_of(term))
+            self._ran_in[term] = self._numbers(roles)
+        return self._ran_in[term]
+
+    @cached_property
+    def _ran_in(self) -> dict[int, Numbers]:
+        return {}
+
+    def _numbers(self, roles: Indices) -> Numbers:
         table = self.asked.prepared.roles
         cro = table.cro[roles]
-        if not table.undated.size and self.is_all_dated_counted:
-            return np.bincount(cro, minlength=self.n_cros), np.zeros(1, np.int64)
-        counted = np.bincount(cro[self.counts[roles]], minlength=self.n_cros)
+        dated = np.bincount(cro[self.counts[roles]], minlength=self.n_cros)
         if not table.undated.size:
-            return counted, np.zeros(1, np.int64)
+            return Numbers(dated, dated)
         is_undated = table.start[roles] == NO_DAY
-        return counted, np.bincount(cro[is_undated], minlength=self.n_cros)
+        undated = np.bincount(cro[is_undated], minlength=self.n_cros)
+        undated += dated
+        return Numbers(dated, undated)
 
     def has_any(self, roles: Indices) -> Bools:
         """By CRO: at least one of the roles counts."""
@@ -135,44 +172,57 @@ class Record:
 
     def count(self, holds: Bools) -> Ints:
         """Return how many roles hold, by CRO."""
-        return segment_count(holds, self.asked.prepared.roles.at)
-
-    def largest(self, values: Floats | Int32s) -> tuple[Floats, Floats]:
-        """Return each CRO's largest value of a counted role, and with undated ones.
-
-        `values` are by role, 0 where not known; so 0 says that nothing is known.
-        """
-        table = self.asked.prepared.roles
-        counted = segment_max(np.where(self.counts, values, 0), table.at)
-        possible = counted.copy()
-        if table.undated.size:
-            np.maximum.at(possible, table.cro[table.undated], values[table.undated])
-        return counted, possible
+        return np.bincount(self.asked.prepared.roles.cro[holds], minlength=self.n_cros)
 
     @cached_property
-    def sponsors(self) -> tuple[Floats, Floats]:
+    def late(self) -> Int32s:
+        """Roles whose trials start after the study; mostly few."""
+        table = self.asked.prepared.roles
+        return table.newest[: np.searchsorted(table.newest_start, -self.asked.start)]
+
+    @cached_property
+    def _newest_counted(self) -> Ints:
+        """By CRO: the first of its roles that counts; one past all roles if none does."""
+        table = self.asked.prepared.roles
+        late = np.bincount(table.cro[self.late], minlength=self.n_cros)
+        late += table.at[:-1]
+        late[late == table.at[1:]] = table.cro.size
+        return late
+
+    def most(self, name: str) -> tuple[Floats, Floats | None]:
+        """Return each CRO's largest value of a counted role, and with undated ones.
+
+        `name` is a key of `Roles.most`; 0 says that nothing is known. The second
+        is None where it is the same.
+        """
+        found = self.asked.prepared.roles.most[name]
+        counted = found.from_role[self._newest_counted]
+        if found.undated is None:
+            return counted, None
+        return counted, np.maximum(counted, found.undated)
+
+    @cached_property
+    def sponsors(self) -> tuple[Ints, Ints]:
         """By CRO: sponsors known, and those of them that used it again later."""
-        prepared = self.asked.prepared
-        n = segment_count(
-            prepared.sponsor_first <= self.asked.start, prepared.sponsor_at
+        pairs = self.asked.prepared.sponsors
+        return (
+            self._less(pairs.n, pairs.first, pairs.first_cro),
+            self._less(pairs.n_again, pairs.again, pairs.again_cro),
         )
-        again = segment_count(
-            prepared.sponsor_again <= self.asked.start, prepared.sponsor_at
+
+    def _less(self, n: Ints, start: Int32s, cro: Int32s) -> Ints:
+        late = cro[np.searchsorted(start, self.asked.start, "right") :]
+        return n - np.bincount(late, minlength=self.n_cros)
+
+    @cached_property
+    def of_size_class(self) -> tuple[Ints, Ints]:
+        """By CRO: counted trials for sponsors of the study's size, and of any known."""
+        table, size = self.asked.prepared.roles, self.asked.need.sponsor_size
+        late = table.sponsor_size[self.late]
+        same = table.of_size_class[size] - np.bincount(
+            table.cro[self.late[late == size]], minlength=self.n_cros
         )
-        return n.astype(np.float64), again.astype(np.float64)
-
-
-def segment_count(holds: Bools, at: Ints) -> Ints:
-    """Count what holds in each segment `at[i]` to `at[i + 1]`."""
-    total = np.zeros(holds.size + 1, np.int64)
-    np.cumsum(holds, out=total[1:])
-    return np.diff(total[at])
-
-
-def segment_max(values: Floats | Int32s, at: Ints) -> Floats:
-    """Return the largest of each segment, 0 for an empty one; values are >= 0."""
-    result = np.zeros(at.size - 1)
-    filled = np.flatnonzero(at[1:] > at[:-1])
-    if filled.size:
-        result[filled] = np.maximum.reduceat(values, at[filled])
-    return result
+        n = table.of_any_size - np.bincount(
+            table.cro[self.late[late > 0]], minlength=self.n_cros
+        )
+        return same, n

@@ -1,12 +1,15 @@
 """What the engine answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from matching.engine.inputs import Bools, Floats, Int8s, Ints
+
+if TYPE_CHECKING:
+    from matching.engine.leaves import Answers
 
 PASS, FAIL, UNKNOWN = 0, 1, 2
 ELIGIBLE, CONDITIONAL, NEAR_MISS, EXCLUDED = 0, 1, 2, 3
@@ -57,6 +60,7 @@ class Ranking:
     group: Int8s  # (n_cros,) ELIGIBLE, CONDITIONAL, NEAR_MISS, EXCLUDED
     order: Ints  # (n_cros,) CROs best first
     digest: str  # SHA-256 of the canonical inputs and VERSION
+    answers: "Answers" = field(repr=False, compare=False)  # what `explain` goes on
 
     @cached_property
     def weights(self) -> Floats:

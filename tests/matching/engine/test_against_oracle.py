@@ -72,7 +72,7 @@ def test_explanations_come_in_the_order_asked():
     prepared = engine.prepare(catalogue)
     ranking = engine.rank(prepared, need)
     cros = ranking.order[:20].tolist()
-    found = engine.explain(prepared, need, ranking, cros)
+    found = engine.explain(ranking, cros)
     assert [e.cro for e in found] == cros
     for e in found:
         assert len(e.reasons) == len(ranking.leaves)

@@ -108,7 +108,7 @@ def test_explanations_give_the_same_numbers(question, data):
     ranking = engine.rank(prepared, need)
     cros = data.draw(st.permutations(range(catalogue.n_cros)))
     claims = catalogue.claims
-    for explanation in engine.explain(prepared, need, ranking, cros):
+    for explanation in engine.explain(ranking, cros):
         cro = explanation.cro
         for reason in explanation.reasons:
             leaf = ranking.leaves[reason.leaf]
@@ -207,7 +207,7 @@ def test_an_unknown_turned_yes_never_lowers_and_turned_no_never_raises(question,
     cro = data.draw(st.integers(0, catalogue.n_cros - 1))
     prepared = engine.prepare(catalogue)
     before = engine.rank(prepared, need)
-    answers = engine.explain(prepared, need, before, [cro])[0]
+    answers = engine.explain(before, [cro])[0]
     unknown = {
         fact.term
         for reason in answers.reasons
@@ -298,7 +298,7 @@ catalogue = catalogues.catalogue(catalogues.Shape(n_cros=20), 1)
 need = catalogues.need(catalogue.terms, 1)
 prepared = engine.prepare(catalogue)
 ranking = engine.rank(prepared, need)
-assert engine.explain(prepared, need, ranking, [0, 1])
+assert engine.explain(ranking, [0, 1])
 print(ranking.digest)
 """
     done = subprocess.run(
