@@ -15,7 +15,19 @@ SCHEMES = {
     "type": "cro_type",
     **{
         name: name
-        for name in ["condition", "phase", "country", "region", "regulator", "service", "technology", "modality", "population", "certification", "engagement"]
+        for name in [
+            "condition",
+            "phase",
+            "country",
+            "region",
+            "regulator",
+            "service",
+            "technology",
+            "modality",
+            "population",
+            "certification",
+            "engagement",
+        ]
     },
 }
 BANDS = {
