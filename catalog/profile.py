@@ -11,6 +11,7 @@ from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from catalog.choices import ClaimStatus
+from catalog.index.query import SCHEME_OF_FACET
 from catalog.models import (
     CRO,
     CatalogState,
@@ -210,6 +211,7 @@ TILE_SCHEMES = {
     "phase": "Phase",
     "technology": "Technology",
 }
+FACET_OF_SCHEME = {scheme: facet for facet, scheme in SCHEME_OF_FACET.items()}
 TILES_SHOWN = 12
 """Tiles of one list on the home page; the others are in the filters."""
 
@@ -291,5 +293,8 @@ def _tile_group(
     if len(tiles) > TILES_SHOWN:
         shown = sorted(tiles, key=lambda tile: (-tile.n_cros, tile.label))[:TILES_SHOWN]
     return TileGroup(
-        parameter=scheme, title=title, tiles=shown, n_more=len(tiles) - len(shown)
+        parameter=FACET_OF_SCHEME[scheme],
+        title=title,
+        tiles=shown,
+        n_more=len(tiles) - len(shown),
     )

@@ -132,13 +132,17 @@ def current_index() -> FacetIndex:
     return catalogue.current().facets
 
 
-def parse(params: QueryDict) -> tuple[Query, list[Problem]]:
+def parse(
+    params: QueryDict, held: catalogue.Held | None = None
+) -> tuple[Query, list[Problem]]:
     """Read a query from the parameters of a request.
 
     What cannot be used is left out and told; the rest holds. Parameters that are
-    not about filters, such as `page`, are not looked at.
+    not about filters, such as `page`, are not looked at. `held` saves asking which
+    catalogue is current where the caller has done so.
     """
-    index = current_index()
+    held = held or catalogue.current()
+    index = held.facets
     problems: list[Problem] = []
     choices: list[Choice] = []
     for facet in FACETS:
@@ -160,7 +164,7 @@ def parse(params: QueryDict) -> tuple[Query, list[Problem]]:
                 choices.append(choice)
             else:
                 problems.append(_unknown_value(facet, value, len(problems)))
-    text, notices = _text(params.get("q", ""))
+    text, notices = _text(params.get("q", ""), held)
     return (
         Query(
             choices=tuple(dict.fromkeys(choices)),
@@ -249,7 +253,9 @@ def _one_of(
     return default
 
 
-def _text(given: str) -> tuple[tuple[int, ...] | None, list[Problem]]:
+def _text(
+    given: str, held: catalogue.Held
+) -> tuple[tuple[int, ...] | None, list[Problem]]:
     text = " ".join(given.replace("\0", " ").split())
     if not text:
         return None, []
@@ -263,10 +269,10 @@ def _text(given: str) -> tuple[tuple[int, ...] | None, list[Problem]]:
                 f"Only the first {TEXT_LENGTH} characters of the search are used.",
             )
         )
-    return text_search(text), notices
+    return text_search(text, held), notices
 
 
-def text_search(q: str) -> tuple[int, ...]:
+def text_search(q: str, held: catalogue.Held | None = None) -> tuple[int, ...]:
     """Find CROs by words of their names and of what they do; keys, best first.
 
     All words must begin words of one of its names, former ones too, or of a term
@@ -274,7 +280,7 @@ def text_search(q: str) -> tuple[int, ...]:
     first, then names that begin so, names with the words, and CROs by term. Only if
     that finds nothing may the words come from several names and terms.
     """
-    held = catalogue.current()
+    held = held or catalogue.current()
     words = lookup_key(q[:TEXT_LENGTH]).split()
     if not words:
         return ()

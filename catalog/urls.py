@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from catalog import views
+from catalog import browse_views, views
 
 app_name = "catalog"
 urlpatterns = [
-    path("cros/", views.cro_list, name="cro-list"),
+    path("cros/", browse_views.cro_list, name="cro-list"),
+    path("cros/suggest/", browse_views.suggest, name="suggest"),
     path("cros/<slug:slug>/", views.cro_detail, name="cro-detail"),
 ]

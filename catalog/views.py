@@ -9,11 +9,9 @@ from django.views.decorators.http import require_safe
 
 from catalog import profile
 from catalog.choices import CROStatus, Tier
-from catalog.filtersets import CROFilterSet
 from catalog.models import CRO
 from cro_portal.common.htmx import HtmxRequest, render_page
 
-CROS_A_PAGE = 25
 TRIALS_A_PAGE = 25
 
 
@@ -21,23 +19,6 @@ TRIALS_A_PAGE = 25
 def home(request: HttpRequest) -> HttpResponse:
     overview = profile.overview(on=timezone.localdate())
     return render(request, "home.html", {"overview": overview})
-
-
-@require_safe
-def cro_list(request: HtmxRequest) -> HttpResponse:
-    filterset = CROFilterSet(request.GET, queryset=CRO.objects.for_list())
-    page = Paginator(filterset.qs, CROS_A_PAGE).get_page(request.GET.get("page"))
-    chips = []
-    if filterset.is_valid():
-        for name, field in filterset.form.fields.items():
-            if value := filterset.form.cleaned_data[name]:
-                query = request.GET.copy()
-                query.pop(name)
-                query.pop("page", None)
-                label = f"{field.label}: {value}"
-                chips.append({"label": label, "url": f"?{query.urlencode()}"})
-    context = {"filter": filterset, "page": page, "chips": chips}
-    return render_page(request, "catalog/cro_list.html", context, partial="results")
 
 
 @require_safe

@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "cro_portal.common.throttles.RateLimitHeaders",
+    "cro_portal.common.database_away.DatabaseAwayMiddleware",
 ]
 ROOT_URLCONF = "cro_portal.urls"
 WSGI_APPLICATION = "cro_portal.wsgi.application"
@@ -72,7 +73,14 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
             ],
         },
-    }
+    },
+    {
+        # The parts of pages that repeat most; why: cro_portal/common/templates.py.
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "jinja2",
+        "DIRS": [BASE_DIR / "jinja2"],
+        "OPTIONS": {"environment": "cro_portal.common.templates.environment"},
+    },
 ]
 
 # The application's role owns no table; migrations run as the owner

@@ -54,25 +54,6 @@ def test_a_page_has_no_barrier_and_fits_a_phone(open_page, path, scheme):
     assert not page.evaluate(overflow)
 
 
-def test_the_list_filters_while_typing_and_keeps_the_address(open_page):
-    page = open_page("/cros/")
-
-    page.get_by_label("Name").fill("baltica")
-    page.locator("#results").get_by_text("1 CRO", exact=True).wait_for()
-
-    assert "q=baltica" in page.url
-    assert page.locator(".cro-card").count() == 1
-
-
-def test_the_list_filters_without_javascript(open_page):
-    page = open_page("/cros/", javascript=False)
-
-    page.get_by_label("Name").fill("baltica")
-    page.get_by_role("button", name="Show").click()
-
-    assert page.locator(".cro-card").count() == 1
-
-
 def test_a_chosen_theme_stays(open_page):
     page = open_page("/", scheme="light")
 

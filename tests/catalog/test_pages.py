@@ -26,9 +26,8 @@ def _nothing_cached():
 TODAY = dt.date(2026, 9, 1)
 
 
-def page(client, name="catalog:cro-list", *args, htmx=False, **query):
-    headers = {"HX-Request": "true"} if htmx else {}
-    response = client.get(reverse(name, args=args), query, headers=headers)
+def page(client, name="catalog:cro-list", *args, **query):
+    response = client.get(reverse(name, args=args), query)
     assert response.status_code == 200
     return response.content.decode()
 
@@ -97,77 +96,6 @@ def test_named_finds_former_names_and_needs_all_words_in_one_name():
 
     assert list(CRO.objects.named("clinical  AMBER")) == [cro]
     assert not CRO.objects.named("baltica amber").exists()
-
-
-# List
-
-
-def test_the_list_shows_listed_cros_by_name(client):
-    CROFactory.create(name="Baltica")
-    CROFactory.create(name="Aldermoor")
-    CROFactory.create(name="Hidden", status=CROStatus.DRAFT)
-
-    text = page(client)
-
-    assert text.index("Aldermoor") < text.index("Baltica")
-    assert "Hidden" not in text
-    assert "fictional" in text
-
-
-def test_a_filter_shows_its_chip_and_what_it_keeps(client):
-    claim = ClaimFactory.create(term__code="data-management", cro__name="Baltica")
-    CROFactory.create(name="Aldermoor")
-
-    text = page(client, service=claim.term.code)
-
-    assert "Baltica" in text
-    assert "Aldermoor" not in text
-    assert f"Service: {claim.term.label}" in text
-
-
-def test_an_unknown_filter_value_is_said_and_filters_nothing(client):
-    CROFactory.create(name="Baltica")
-
-    text = page(client, service="juggling")
-
-    assert "There is no such entry" in text
-    assert "Baltica" in text
-
-
-def test_no_match_says_what_to_do(client):
-    CROFactory.create(name="Baltica")
-
-    text = page(client, q="zzz")
-
-    assert "No CRO shows all of this" in text
-    assert 'value="zzz"' in text
-
-
-def test_htmx_gets_only_the_results(client):
-    CROFactory.create(name="Baltica")
-
-    text = page(client, htmx=True)
-
-    assert "Baltica" in text
-    assert "<html" not in text
-
-
-def test_pages_keep_the_filter(client):
-    CROFactory.create_batch(26)
-
-    text = page(client, q="Fictional", page=2)
-
-    assert "26–26 of 26" in text
-    assert "?q=Fictional&amp;page=1" in text
-
-
-@pytest.mark.parametrize("n", [1, 20])
-def test_the_list_asks_the_same_number_of_queries(client, n, django_assert_num_queries):
-    for claim in ClaimFactory.create_batch(n):
-        TrialRoleFactory.create(cro=claim.cro)
-
-    with django_assert_num_queries(8):
-        page(client)
 
 
 # Home

@@ -1,0 +1,695 @@
+"""What the page of the catalogue shows: facets with counts, cards, ways out.
+
+Everything but the names of the CROs is read from the index, so a page costs the
+same few queries whatever it shows.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+import numpy as np
+from django.core.paginator import Page as NumberedPage
+from django.core.paginator import Paginator
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from catalog import catalogue, search
+from catalog.index import bits
+from catalog.index.facets import Counts, FacetIndex
+from catalog.index.facts import NEVER
+from catalog.index.query import (
+    BANDS,
+    DELIVERY_FACETS,
+    SCHEME_OF_FACET,
+    THROUGH,
+    Choice,
+    Page,
+    Query,
+)
+from catalog.models import CRO, Term
+
+CROS_A_PAGE: Final = 25
+RELAXATIONS: Final = 3
+PROBLEMS_SHOWN: Final = 5
+CONDITIONS_FOUND: Final = 12
+"""Conditions offered for the words typed into their facet."""
+AREAS_ON_CARD: Final = 3
+SERVICES_ON_CARD: Final = 6
+
+OPEN_AT_FIRST: Final = ("area", "phase", "country", "service", "technology", "size")
+KEEPS_ORDER: Final = frozenset({"phase", *BANDS})
+"""Facets whose values stand in the order of their list, not by number of CROs."""
+
+VIEWS: Final[Mapping[str, str]] = {"cards": "Cards", "table": "Table"}
+
+
+class Value(NamedTuple):
+    """A value of a facet as the panel shows it."""
+
+    code: str
+    label: SafeString
+    parameter: str
+    n_cros: int
+    depth: int = 0
+    is_chosen: bool = False
+    ways: Sequence["Way"] = ()
+
+
+class Way(NamedTuple):
+    """Another state of a chosen value: "own", "known not to", "leave out"."""
+
+    label: str
+    url: str
+    is_current: bool
+    n_cros: int | None = None
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A facet as the panel shows it."""
+
+    name: str
+    label: str
+    values: Sequence[Value]
+    n_values: int
+    n_chosen: int
+    is_open: bool
+    is_whole: bool
+    is_all_of: bool
+    is_searched: bool
+    all_url: str
+    fewer_url: str
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Something that narrows the list, and the address without it."""
+
+    label: str
+    url: str
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Area:
+    label: SafeString
+    n_trials: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a card says of a CRO; None where it is not known."""
+
+    type: SafeString | None
+    size: str | None
+    headcount: int | None
+    n_trials: int
+    areas: Sequence[Area]
+    countries: Sequence[SafeString]
+    services: Sequence[SafeString]
+    n_services: int
+    grade: str
+    grade_label: str
+    verified_on: dt.date | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A CRO in the list, and the chosen facts not known, or disputed, for it."""
+
+    cro: CRO
+    facts: Facts
+    unknown: Sequence[str]
+    disputed: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Address:
+    """The state of the page as its address says it: canonical, problems left out."""
+
+    choices: tuple[Choice, ...] = ()
+    all_of: frozenset[str] = frozenset()
+    q: str = ""
+    include_unknown: bool = True
+    sort: str = "relevance"
+    view: str = "cards"
+    whole: tuple[str, ...] = ()
+    condition_words: str = ""
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        if self.q:
+            yield "q", self.q
+        for choice in self.choices:
+            yield choice.facet, search.write_choice(choice)
+        for facet in sorted(self.all_of):
+            yield f"{facet}{search.MODE}", "all"
+        if not self.include_unknown:
+            yield "unknown", "0"
+        if self.sort != "relevance":
+            yield "sort", self.sort
+        if self.view != "cards":
+            yield "view", self.view
+        for facet in self.whole:
+            yield "open", facet
+        if self.condition_words:
+            yield "find", self.condition_words
+
+    def url(self, page: int = 1) -> str:
+        pairs = list(self.pairs())
+        if page > 1:
+            pairs.append(("page", str(page)))
+        address = reverse("catalog:cro-list")
+        return f"{address}?{urlencode(pairs)}" if pairs else address
+
+    @property
+    def filters(self) -> str:
+        """What decides which CROs are found, as a query string."""
+        return urlencode(
+            list(replace(self, sort="relevance", view="cards", whole=()).pairs())
+        )
+
+    def without(self, choice: Choice) -> "Address":
+        return replace(self, choices=tuple(c for c in self.choices if c != choice))
+
+    def exchanging(self, old: Choice, new: Choice) -> "Address":
+        swapped = (new if choice == old else choice for choice in self.choices)
+        return replace(self, choices=tuple(dict.fromkeys(swapped)))
+
+
+@dataclass(frozen=True)
+class Browse:
+    """The whole page."""
+
+    address: Address
+    problems: Sequence[search.Problem]
+    facets: Sequence[Facet]
+    chips: Sequence[Chip]
+    page: NumberedPage
+    result: Page
+    cards: Sequence[Card]
+    n_listed: int
+    narrowest: Chip | None = None
+    relaxations: Sequence[Chip] = ()
+    n_gone: int = 0
+    names: Sequence[str] = ()
+    sorts: Mapping[str, str] = field(default_factory=lambda: search.SORT_LABELS)
+
+
+# Words
+
+
+@dataclass(frozen=True)
+class Words:
+    """The values of a facet, by column of the index.
+
+    `order` has the current terms in the order of their list, trees written out
+    downwards; `labels` are escaped `texts`.
+    """
+
+    texts: tuple[str, ...]
+    labels: tuple[SafeString, ...]
+    order: tuple[int, ...]
+    depth: tuple[int, ...]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, int], terms: Iterable["TermRow"]) -> "Words":
+        """Make them of the terms of a scheme in order; `columns` is by code."""
+        texts = list(columns)
+        depth = [0] * len(texts)
+        below: dict[int, list[TermRow]] = {}
+        rows = [term for term in terms if term.code in columns]
+        keys = {term.key for term in rows}
+        for term in rows:
+            texts[columns[term.code]] = term.label
+            parent = term.parent if term.parent in keys else 0
+            below.setdefault(parent or 0, []).append(term)
+        order: list[int] = []
+
+        def write(parent: int, level: int) -> None:
+            for term in below.get(parent, ()):
+                depth[columns[term.code]] = level
+                order.append(columns[term.code])
+                write(term.key, level + 1)
+
+        write(0, 0)
+        labels = tuple(map(escape, texts))
+        return cls(tuple(texts), labels, tuple(order), tuple(depth))
+
+    @classmethod
+    def of_bands(cls, facet: str) -> "Words":
+        texts = tuple(search.BAND_LABELS[facet][code] for code in BANDS[facet])
+        n = len(texts)
+        return cls(texts, tuple(map(escape, texts)), tuple(range(n)), (0,) * n)
+
+
+class TermRow(NamedTuple):
+    key: int
+    parent: int | None
+    scheme: str
+    code: str
+    label: str
+
+
+_words: tuple[catalogue.Terms, Mapping[str, Words]] | None = None
+
+
+def words_of(held: catalogue.Held) -> Mapping[str, Words]:
+    """Return the words of every facet: one query for each vocabulary."""
+    global _words
+    if _words is None or _words[0] is not held.terms:
+        _words = (held.terms, _load_words(held.facets))
+    return _words[1]
+
+
+def _load_words(index: FacetIndex) -> Mapping[str, Words]:
+    rows: dict[str, list[TermRow]] = {scheme: [] for scheme in SCHEME_OF_FACET.values()}
+    terms = Term.objects.current().filter(scheme__in=list(rows))
+    for row in terms.order_by("position", "label", "pk").values_list(
+        "pk", "parent", "scheme", "code", "label"
+    ):
+        term = TermRow(*row)
+        rows[term.scheme].append(term)
+    rows["country"].sort(key=lambda term: term.label)
+    found = {
+        facet: Words.of(index.layout.position[facet], rows[scheme])
+        for facet, scheme in SCHEME_OF_FACET.items()
+    }
+    return found | {facet: Words.of_bands(facet) for facet in BANDS}
+
+
+# Reading the address
+
+
+def read_address(params: QueryDict, query: Query) -> Address:
+    view = params.get("view", "")
+    text = " ".join(_printable(params.get("q", "")).split())
+    known = {one.name for one in search.FACET_FIELDS}
+    return Address(
+        choices=query.choices,
+        all_of=query.all_of,
+        q=text[: search.TEXT_LENGTH],
+        include_unknown=query.include_unknown,
+        sort=query.sort,
+        view=view if view in VIEWS else "cards",
+        whole=tuple(
+            name for name in dict.fromkeys(params.getlist("open")) if name in known
+        ),
+        condition_words=" ".join(_printable(params.get("find", ""))[:100].split()),
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def browse(params: QueryDict) -> Browse:
+    """Gather the page for the parameters of a request."""
+    held = catalogue.current()
+    query, problems = search.parse(params, held)
+    index, words = held.facets, words_of(held)
+    address = read_address(params, query)
+    number, notice = _page_number(params.get("page", ""))
+    result = index.search(query, CROS_A_PAGE * (number - 1), CROS_A_PAGE)
+    page = Paginator(range(result.total), CROS_A_PAGE).get_page(number)
+    if page.number != number:
+        n = page.paginator.num_pages
+        there_are = f"There are {n} pages; this is the last."
+        notice = search.Problem(
+            "page", str(number), there_are if n > 1 else "There is 1 page; this is it."
+        )
+        result = index.search(query, page.start_index() - 1, CROS_A_PAGE)
+    cards = _cards(index, result, words)
+    narrowest, relaxations = _ways_out(index, query, address, words, result)
+    return Browse(
+        address=address,
+        problems=_first([*problems, notice] if notice else problems),
+        facets=_facets(index, query, address, words),
+        chips=_chips(address, index, words),
+        page=page,
+        result=result,
+        cards=cards,
+        n_listed=index.n,
+        narrowest=narrowest,
+        relaxations=relaxations,
+        n_gone=len(result.ids) - len(cards),
+        names=_names(address, result),
+    )
+
+
+def _first(problems: Sequence[search.Problem]) -> Sequence[search.Problem]:
+    n_more = len(problems) - PROBLEMS_SHOWN
+    if n_more <= 0:
+        return problems
+    more = f"{n_more} more parts of the address could not be used."
+    return [*problems[:PROBLEMS_SHOWN], search.Problem("", "", more)]
+
+
+def _page_number(text: str) -> tuple[int, search.Problem | None]:
+    if not text:
+        return 1, None
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0:
+        return int(text), None
+    shown = _printable(text)[:40]
+    return 1, search.Problem(
+        "page", shown, f"“{shown}” is no page; this is the first one."
+    )
+
+
+# Facets
+
+
+def _facets(
+    index: FacetIndex, query: Query, address: Address, words: Mapping[str, Words]
+) -> list[Facet]:
+    chosen: dict[str, list[Choice]] = {}
+    for choice in query.choices:
+        chosen.setdefault(choice.facet, []).append(choice)
+    names = [one.name for one in search.FACET_FIELDS if not one.is_searched]
+    names += [
+        f"{choice.facet}:{through}"
+        for choice in query.choices
+        if choice.facet in DELIVERY_FACETS
+        for through in THROUGH
+    ]
+    if address.condition_words or "condition" in chosen:
+        names.append("condition")
+    counts = index.counts(query, dict.fromkeys(names))
+    found = (
+        set(_conditions(address.condition_words)) if address.condition_words else set()
+    )
+    return [
+        _facet(
+            one,
+            words[one.name],
+            chosen.get(one.name, []),
+            counts,
+            index,
+            address,
+            found if one.is_searched else frozenset(),
+        )
+        for one in search.FACET_FIELDS
+    ]
+
+
+def _conditions(text: str) -> list[str]:
+    terms = Term.objects.of("condition").current().search(text)
+    return list(terms.values_list("code", flat=True)[:CONDITIONS_FOUND])
+
+
+def _facet(
+    one: search.FacetField,
+    words: Words,
+    chosen: Sequence[Choice],
+    counts: Counts,
+    index: FacetIndex,
+    address: Address,
+    found: Iterable[str],
+) -> Facet:
+    of_code = {choice.code: choice for choice in chosen}
+    numbers = counts.numbers(one.name).tolist() if one.name in counts else []
+    is_whole = one.name in address.whole
+    column = index.layout.position[one.name]
+    codes = tuple(column)
+    ever: Sequence[int] = ()
+    if one.is_searched:
+        shown = [column[code] for code in found if code in column]
+    else:
+        ever = index.totals[one.name].tolist()
+        shown = _shown(one, words, ever, is_whole)
+    present = {codes[place] for place in shown}
+    places = [column[code] for code in of_code if code not in present]
+    values = [
+        _value(words, codes[place], place, numbers, of_code, address, counts, is_whole)
+        for place in (*places, *shown)
+    ]
+    toggled = [name for name in address.whole if name != one.name]
+    return Facet(
+        name=one.name,
+        label=one.label,
+        values=values,
+        n_values=sum(1 for number in ever if number),
+        n_chosen=len(of_code),
+        is_open=bool(of_code) or is_whole or one.name in OPEN_AT_FIRST,
+        is_whole=is_whole,
+        is_all_of=one.name in address.all_of,
+        is_searched=one.is_searched,
+        all_url=replace(address, whole=(*toggled, one.name)).url(),
+        fewer_url=replace(address, whole=tuple(toggled)).url(),
+        words=address.condition_words if one.is_searched else "",
+    )
+
+
+def _shown(
+    one: search.FacetField, words: Words, ever: Sequence[int], is_whole: bool
+) -> list[int]:
+    """Choose the values to show: all, or the first by the whole catalogue's count.
+
+    The count after filtering does not reorder them, so nothing moves under a hand.
+    """
+    if one.name in BANDS:
+        return list(words.order)
+    filled = [place for place in words.order if ever[place]]
+    if is_whole:
+        return filled
+    tops = [place for place in filled if words.depth[place] == 0]
+    first = tops if len(tops) >= min(one.n_first, 3) else filled
+    if one.name not in KEEPS_ORDER:
+        first = sorted(first, key=lambda place: -ever[place])
+    return first[: one.n_first]
+
+
+def _value(
+    words: Words,
+    code: str,
+    place: int,
+    numbers: Sequence[int],
+    of_code: Mapping[str, Choice],
+    address: Address,
+    counts: Counts,
+    is_whole: bool,
+) -> Value:
+    choice = of_code.get(code)
+    return Value(
+        code=code,
+        label=words.labels[place],
+        parameter=search.write_choice(choice) if choice else code,
+        n_cros=numbers[place] if numbers else 0,
+        depth=words.depth[place] if is_whole else 0,
+        is_chosen=choice is not None,
+        ways=_ways(choice, place, counts, address) if choice else (),
+    )
+
+
+WAYS: Final = (
+    ("any", Choice("", "")),
+    ("own", Choice("", "", delivery="own")),
+    ("partner", Choice("", "", delivery="partner")),
+    ("known not to", Choice("", "", state="no")),
+    ("not known", Choice("", "", state="unknown")),
+    ("leave out", Choice("", "", excluded=True)),
+)
+
+
+def _ways(
+    choice: Choice, place: int, counts: Counts, address: Address
+) -> Sequence[Way]:
+    if choice.facet in BANDS:
+        return ()
+    has_delivery = choice.facet in DELIVERY_FACETS
+    ways = []
+    for label, pattern in WAYS:
+        if pattern.delivery and not has_delivery:
+            continue
+        other = pattern._replace(facet=choice.facet, code=choice.code)
+        n = None
+        if pattern.delivery:
+            n = int(counts.numbers(f"{choice.facet}:{pattern.delivery}")[place])
+        said = "yes" if label == "any" and not has_delivery else label
+        url = address.exchanging(choice, other).url()
+        ways.append(Way(said, url, other == choice, n))
+    return ways
+
+
+# Chips and ways out
+
+
+FACET_LABELS: Final = {one.name: one.label for one in search.FACET_FIELDS}
+
+
+def name_of(choice: Choice, index: FacetIndex, words: Mapping[str, Words]) -> str:
+    """Write a choice without its facet: "EDC, own"."""
+    place = index.layout.position[choice.facet][choice.code]
+    said = words[choice.facet].texts[place]
+    if choice.delivery:
+        said += f", {choice.delivery}"
+    if choice.state != "yes":
+        said += ", known not to" if choice.state == "no" else ", not known"
+    return f"not {said}" if choice.excluded else said
+
+
+def describe(choice: Choice, index: FacetIndex, words: Mapping[str, Words]) -> str:
+    """Write a choice as people say it: "Technology: EDC, own"."""
+    return f"{FACET_LABELS[choice.facet]}: {name_of(choice, index, words)}"
+
+
+def _chips(
+    address: Address, index: FacetIndex, words: Mapping[str, Words]
+) -> list[Chip]:
+    chips = []
+    if address.q:
+        chips.append(Chip(f"“{address.q}”", replace(address, q="").url()))
+    chips += [
+        Chip(describe(choice, index, words), address.without(choice).url())
+        for choice in address.choices
+    ]
+    if not address.include_unknown:
+        url = replace(address, include_unknown=True).url()
+        chips.append(Chip("Only known matches", url))
+    return chips
+
+
+def _ways_out(
+    index: FacetIndex,
+    query: Query,
+    address: Address,
+    words: Mapping[str, Words],
+    result: Page,
+) -> tuple[Chip | None, Sequence[Chip]]:
+    """Where nothing is found: what removes most, and the changes that find most."""
+    if result.total:
+        return None, ()
+    ways = []
+    for choice, total in index.without(query).items():
+        if choice is None:
+            label, url = f"“{address.q}”", replace(address, q="").url()
+        else:
+            label, url = describe(choice, index, words), address.without(choice).url()
+        ways.append(Chip(f"Without {label}", url, total))
+    ways.sort(key=lambda way: -(way.count or 0))
+    narrowest = ways[0] if ways and ways[0].count else None
+    if not query.include_unknown:
+        wider = replace(query, include_unknown=True)
+        url = replace(address, include_unknown=True).url()
+        label = "Include CROs with no information"
+        ways.append(Chip(label, url, index.search(wider, 0, 1).total))
+    for facet in sorted(query.all_of):
+        wider = replace(query, all_of=query.all_of - {facet})
+        url = replace(address, all_of=address.all_of - {facet}).url()
+        label = f"Any instead of all: {FACET_LABELS[facet]}"
+        ways.append(Chip(label, url, index.search(wider, 0, 1).total))
+    ways = sorted((way for way in ways if way.count), key=lambda way: -(way.count or 0))
+    return narrowest, ways[:RELAXATIONS]
+
+
+def _names(address: Address, result: Page) -> Sequence[str]:
+    """What a search of words that finds nothing may have meant."""
+    return search.did_you_mean(address.q) if address.q and not result.total else ()
+
+
+# Cards
+
+
+def _cards(index: FacetIndex, result: Page, words: Mapping[str, Words]) -> list[Card]:
+    """Make the cards; a CRO that was taken off the list meanwhile has none."""
+    ids = result.ids.tolist()
+    cros = (
+        CRO.objects.listed()
+        .only("slug", "name", "summary", "is_fictional")
+        .in_bulk(ids)
+    )
+    facts = facts_of(index, result.ids, words)
+    names = {
+        choice: name_of(choice, index, words)
+        for choices in (*result.marks, *result.disputed)
+        for choice in choices
+    }
+    return [
+        Card(
+            cro=cros[key],
+            facts=known,
+            unknown=[names[choice] for choice in open_],
+            disputed=[names[choice] for choice in disputed],
+        )
+        for key, known, open_, disputed in zip(
+            ids, facts, result.marks, result.disputed, strict=True
+        )
+        if key in cros
+    ]
+
+
+def facts_of(
+    index: FacetIndex, ids: np.ndarray, words: Mapping[str, Words]
+) -> list[Facts]:
+    """Read what cards say of these CROs from the index."""
+    rows = np.searchsorted(index.ids, ids)
+    kinds = _members(index, "type", rows)
+    countries = _members(index, "country", rows)
+    services = _members(index, "service:own", rows)
+    return [
+        _facts_of(index, int(row), words, *members)
+        for row, *members in zip(rows, kinds, countries, services, strict=True)
+    ]
+
+
+def _members(index: FacetIndex, name: str, rows: np.ndarray) -> list[list[int]]:
+    """Return, for each row, the columns of a facet that it is in."""
+    shift = (rows & 63).astype(np.uint64)
+    flags = (index.yes[name][:, rows >> 6] >> shift) & np.uint64(1)
+    found: list[list[int]] = [[] for _ in rows]
+    places, columns = flags.T.nonzero()
+    for place, column in zip(places.tolist(), columns.tolist(), strict=True):
+        found[place].append(column)
+    return found
+
+
+def _facts_of(
+    index: FacetIndex,
+    row: int,
+    words: Mapping[str, Words],
+    kinds: list[int],
+    countries: list[int],
+    services: list[int],
+) -> Facts:
+    kind, areas, places, service = (
+        words[name] for name in ("type", "area", "country", "service")
+    )
+    start, stop = int(index.role_at[row]), int(index.role_at[row + 1])
+    top: list[Area] = []
+    if stop > start:
+        flags = bits.unpack(index.role_areas[start:stop], len(areas.texts))
+        totals = flags.sum(axis=0)
+        best = np.argsort(-totals, kind="stable")[:AREAS_ON_CARD].tolist()
+        top = [
+            Area(areas.labels[place], int(totals[place]))
+            for place in best
+            if totals[place]
+        ]
+    staff = index.headcount[row]
+    grade = BANDS["evidence"][index.grade[row]]
+    newest = int(index.newest[row])
+    groups = [place for place in services if service.depth[place] == 0]
+    deepest = max(kinds, key=kind.depth.__getitem__) if kinds else None
+    return Facts(
+        type=None if deepest is None else kind.labels[deepest],
+        size=None if np.isnan(staff) else _band(float(staff)),
+        headcount=None if np.isnan(staff) else int(staff),
+        n_trials=stop - start,
+        areas=top,
+        countries=sorted(places.labels[place] for place in countries),
+        services=[service.labels[place] for place in groups[:SERVICES_ON_CARD]],
+        n_services=len(groups),
+        grade=grade,
+        grade_label=search.BAND_LABELS["evidence"][grade],
+        verified_on=None if newest == NEVER else catalogue.EPOCH + dt.timedelta(newest),
+    )
+
+
+def _band(staff: float) -> str:
+    code = BANDS["size"][int(np.searchsorted((50, 500, 5_000), staff, side="right"))]
+    return search.BAND_LABELS["size"][code]
