@@ -171,13 +171,13 @@ class Asked:
         True at, under or above an asked country or region. The last entry, the
         one -1 reads, is True: no scope.
         """
-        prepared, terms = self.prepared, self.prepared.catalogue.terms
+        prepared = self.prepared
         asked = set(self.terms_of("countries"))
         below = {t for place in asked for t in descendants(prepared, place)}
         above = {
             term
-            for term, scheme in enumerate(terms.scheme)
-            if scheme == "region" and asked.intersection(descendants(prepared, term))
+            for term in prepared.regions
+            if asked.intersection(descendants(prepared, term))
         }
         return self._flags(below | above)
 

@@ -72,7 +72,7 @@ def set_unknown(out: Interval) -> None:
 
 def condition(answers: Answers, out: Interval) -> None:
     record, need = answers.record, answers.asked.experience_needed
-    roles = np.flatnonzero(record.condition_levels)
+    roles = record.related
     found = record.experience(roles, CLOSENESS[record.condition_levels[roles]])
     _from_experience(found, need, claimed_trials(answers).most, out)
 
@@ -176,44 +176,30 @@ def _presence(
 ) -> None:
     """Weigh, per place or regulator, the larger ends of claims and track record."""
     asked, record = answers.asked, answers.record
-    n = record.n_cros
-    place = np.full(n, -1, np.int32)
-    """Of a CRO in what is known of the term; -1 not in there."""
-    set_unknown(out)
+    low, value, high = out
+    low.fill(0.0)
+    value.fill(0.0)
+    high.fill(UNKNOWN_HIGH)
+    sats = sat(np.arange(need + 1), need)  # no logarithm per CRO
+    weighed = np.empty(record.n_cros)
     for j, part in parts.items():
         term = int(asked.need.requirements.term[j])
         known = answers.known(term)
-        ends = (known.low.copy(), known.value.copy(), known.high.copy())
         trials = record.ran_in(term)
-        cro = np.flatnonzero(trials.possible)
-        dated = _sat_of_counts(trials.dated[cro], need)
-        possible = (
-            dated
-            if trials.possible is trials.dated
-            else _sat_of_counts(trials.possible[cro], need)
+        n = np.minimum(trials.dated, int(need))
+        # All CROs by their trials alone, then those with claims put right.
+        np.take(part * sats, n, out=weighed, mode="clip")
+        low += weighed
+        np.take(part * np.maximum(sats, UNKNOWN_VALUE), n, out=weighed, mode="clip")
+        value += weighed
+        shown = sats[n[known.cro]]
+        possible = sats[np.minimum(trials.possible[known.cro], int(need))]
+        low[known.cro] += part * (np.maximum(known.low, shown) - shown)
+        value[known.cro] += part * (
+            np.maximum(known.value, shown) - np.maximum(shown, UNKNOWN_VALUE)
         )
-        place[known.cro] = np.arange(known.cro.size, dtype=np.int32)
-        at = place[cro]
-        place[known.cro] = -1
-        both, rest = np.flatnonzero(at >= 0), np.flatnonzero(at < 0)
-        at, cro = at[both], cro[rest]
-        for total, end, shown, unknown in zip(
-            out,
-            ends,
-            (dated, dated, possible),
-            (UNKNOWN_LOW, UNKNOWN_VALUE, UNKNOWN_HIGH),
-            strict=True,
-        ):
-            end[at] = np.maximum(end[at], shown[both])
-            total[known.cro] += part * (end - unknown)
-            total[cro] += part * (np.maximum(shown[rest], unknown) - unknown)
+        high[known.cro] += part * (np.maximum(known.high, possible) - UNKNOWN_HIGH)
     put_in_order(out)
-
-
-def _sat_of_counts(n: Ints, need: float) -> Floats:
-    """Return `sat` of whole numbers from a small table: no logarithm per CRO."""
-    table = sat(np.arange(need + 1), need)
-    return table[np.minimum(n, int(need))]
 
 
 def delivery_record(answers: Answers, out: Interval) -> None:
@@ -347,17 +333,17 @@ def _add_largest(record: Record, name: str, asked: float, out: Interval) -> None
     """
     low, value, high = out
     counted, possible = record.most(name)
+    is_unknown = (counted == 0).astype(np.float64)
     np.divide(counted, asked, out=low)
     np.minimum(low, 1.0, out=low)
-    np.copyto(value, low)
     if possible is None:
-        np.copyto(high, low)
+        np.add(low, is_unknown, out=high)
     else:
         np.divide(possible, asked, out=high)
         np.minimum(high, 1.0, out=high)
-    is_unknown = counted == 0
-    value[is_unknown] = UNKNOWN_VALUE
-    high[is_unknown] = UNKNOWN_HIGH
+        np.maximum(high, is_unknown, out=high)
+    is_unknown *= UNKNOWN_VALUE
+    np.add(low, is_unknown, out=value)
 
 
 def repeat_sponsors(answers: Answers, out: Interval) -> None:
@@ -369,9 +355,10 @@ def sponsor_size(answers: Answers, out: Interval) -> None:
     same, n = answers.record.of_size_class
     peer_mean = sponsor_size_peer_mean(answers.asked)
     answers.asked.prepared.rates.fill(same, n, peer_mean, out)
-    has = np.flatnonzero(n)
     for end in out:
-        end[has] = np.minimum(1.0, end[has] / FULL_SPONSOR_SHARE)
+        end /= FULL_SPONSOR_SHARE
+        np.minimum(end, 1.0, out=end)
+    out[1][n == 0] = UNKNOWN_VALUE
 
 
 def sponsor_size_peer_mean(asked: Asked) -> float:

@@ -148,6 +148,7 @@ class Prepared:
     trees_of_term: Mapping[int, tuple[mesh.TreeNumber, ...]]
     narrower: Mapping[int, tuple[int, ...]]  # one step down: by parent, or link
     countries_of_regulator: Mapping[int, tuple[int, ...]]
+    regions: tuple[int, ...]  # terms
     term_of_code: Mapping[tuple[str, str], int]
     complete: Mapping[str, Bools]  # scheme -> by CRO: its list is complete
     sponsors: Relations
@@ -214,6 +215,7 @@ def prepare(catalogue: Catalogue) -> Prepared:
         trees_of_term=trees_of_term,
         narrower=narrower,
         countries_of_regulator=_countries_of_regulator(terms),
+        regions=tuple(i for i, s in enumerate(terms.scheme) if s == "region"),
         term_of_code={
             (scheme, code): term
             for term, (scheme, code) in enumerate(

@@ -9,7 +9,7 @@ from matching.engine.asked import Asked, criterion_weights, digest
 from matching.engine.inputs import IMPORTANCES, Bools, Floats, Int8s, Ints, Need
 from matching.engine.knowledge import Known
 from matching.engine.leaves import LEAVES, TREE, Answers, is_asked
-from matching.engine.prepared import Prepared
+from matching.engine.prepared import Prepared, order_by
 from matching.engine.results import (
     CONDITIONAL,
     ELIGIBLE,
@@ -178,10 +178,11 @@ def _order(group: Int8s, score: Floats, score_low: Floats, prepared: Prepared) -
     n = score.size
     row_bits = max(1, (n - 1).bit_length())
     score_bits = min(50, 61 - row_bits)
-    loss = ((1.0 - score) * (1 << score_bits)).astype(np.int64)
+    scaled = score * (1 << score_bits)  # exact: only the exponent changes
+    whole = scaled.astype(np.int64)
     packed = group.astype(np.int64)
     packed <<= score_bits + 1
-    packed |= loss
+    packed |= (1 << score_bits) - whole
     packed <<= row_bits
     packed |= prepared.name_rank
     packed.sort()
@@ -197,9 +198,31 @@ def _order(group: Int8s, score: Floats, score_low: Floats, prepared: Prepared) -
         is_open[run[tie]] = True
         place = np.flatnonzero(is_open[run])
         cros = order[place]
-        order[place] = cros[
-            np.lexsort(
-                (prepared.name_rank[cros], -score_low[cros], -score[cros], run[place])
-            )
-        ]
+        rest = scaled[cros] - whole[cros]
+        order[place] = _settle(cros, run[place], rest, score_low[cros])
     return order
+
+
+def _settle(cros: Ints, run: Ints, score: Floats, score_low: Floats) -> Ints:
+    """Order each run of CROs by V, then V(l), then as they stand.
+
+    `score` is in [0, 1) what V has beyond the start that a run shares. By far
+    most differ in the first digits; the others are few.
+    """
+    fine, low = (
+        ((1.0 - end) * (1 << 30)).astype(np.int64) for end in (score, score_low)
+    )
+    order = order_by(run, fine, low)
+    score, score_low = score[order], score_low[order]
+    fine, low = fine[order], low[order]
+    is_same = (run[1:] == run[:-1]) & (fine[1:] == fine[:-1])
+    is_open = is_same & (
+        (score[1:] != score[:-1])
+        | ((low[1:] == low[:-1]) & (score_low[1:] != score_low[:-1]))
+    )
+    if is_open.any():
+        place = np.flatnonzero(np.isin(run, run[1:][is_open]))
+        order[place] = order[place][
+            np.lexsort((order[place], -score_low[place], -score[place], run[place]))
+        ]
+    return cros[order]

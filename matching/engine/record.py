@@ -89,11 +89,11 @@ class Record:
         return self.levels(self.asked.terms_of("condition"))
 
     @cached_property
-    def is_related(self) -> Bools:
-        """By role: shares a top branch with the study, or the study names none."""
+    def related(self) -> Ints:
+        """Roles that share a top branch with the study; all if it names none."""
         if not self.asked.terms_of("condition"):
-            return np.ones(self.asked.prepared.roles.cro.size, bool)
-        return self.condition_levels > 0
+            return np.arange(self.asked.prepared.roles.cro.size)
+        return np.flatnonzero(self.condition_levels > 0)
 
     def in_phase(self, terms: tuple[int, ...]) -> Ints:
         """Return the roles in a phase asked (or a narrower one) near the study."""
@@ -103,7 +103,8 @@ class Record:
         flags = np.zeros(len(self.asked.prepared.catalogue.terms.code) + 1, bool)
         for term in terms:
             flags[list(self.asked.at_or_under(term))] = True
-        self._in_phase[terms] = np.flatnonzero(flags[phase] & self.is_related)
+        related = self.related
+        self._in_phase[terms] = related[flags[phase[related]]]
         return self._in_phase[terms]
 
     @cached_property
@@ -184,10 +185,10 @@ class Record:
     def _newest_counted(self) -> Ints:
         """By CRO: the first of its roles that counts; one past all roles if none does."""
         table = self.asked.prepared.roles
-        late = np.bincount(table.cro[self.late], minlength=self.n_cros)
-        late += table.at[:-1]
-        late[late == table.at[1:]] = table.cro.size
-        return late
+        first = table.at[:-1].copy()
+        np.add.at(first, table.cro[self.late], 1)
+        first[first == table.at[1:]] = table.cro.size
+        return first
 
     def most(self, name: str) -> tuple[Floats, Floats | None]:
         """Return each CRO's largest value of a counted role, and with undated ones.
@@ -212,17 +213,16 @@ class Record:
 
     def _less(self, n: Ints, start: Int32s, cro: Int32s) -> Ints:
         late = cro[np.searchsorted(start, self.asked.start, "right") :]
-        return n - np.bincount(late, minlength=self.n_cros)
+        left = n.copy()
+        np.subtract.at(left, late, 1)
+        return left
 
     @cached_property
     def of_size_class(self) -> tuple[Ints, Ints]:
         """By CRO: counted trials for sponsors of the study's size, and of any known."""
         table, size = self.asked.prepared.roles, self.asked.need.sponsor_size
         late = table.sponsor_size[self.late]
-        same = table.of_size_class[size] - np.bincount(
-            table.cro[self.late[late == size]], minlength=self.n_cros
-        )
-        n = table.of_any_size - np.bincount(
-            table.cro[self.late[late > 0]], minlength=self.n_cros
-        )
+        same, n = table.of_size_class[size].copy(), table.of_any_size.copy()
+        np.subtract.at(same, table.cro[self.late[late == size]], 1)
+        np.subtract.at(n, table.cro[self.late[late > 0]], 1)
         return same, n
