@@ -170,9 +170,8 @@ class Address:
     @property
     def filters(self) -> str:
         """What decides which CROs are found, as a query string."""
-        return urlencode(
-            list(replace(self, sort="relevance", view="cards", whole=()).pairs())
-        )
+        narrowing = Address(self.choices, self.all_of, self.q, self.include_unknown)
+        return urlencode(list(narrowing.pairs()))
 
     def without(self, choice: Choice) -> "Address":
         return replace(self, choices=tuple(c for c in self.choices if c != choice))
@@ -330,7 +329,7 @@ def browse(params: QueryDict) -> Browse:
         address=address,
         problems=_first([*problems, notice] if notice else problems),
         facets=_facets(index, query, address, words),
-        chips=_chips(address, index, words),
+        chips=chips_of(address, index, words),
         page=page,
         result=result,
         cards=cards,
@@ -538,7 +537,7 @@ def describe(choice: Choice, index: FacetIndex, words: Mapping[str, Words]) -> s
     return f"{FACET_LABELS[choice.facet]}: {name_of(choice, index, words)}"
 
 
-def _chips(
+def chips_of(
     address: Address, index: FacetIndex, words: Mapping[str, Words]
 ) -> list[Chip]:
     chips = []

@@ -2,11 +2,18 @@
 
 from django.urls import path
 
-from catalog import browse_views, views
+from catalog import browse_views, saved_views, views
 
 app_name = "catalog"
 urlpatterns = [
     path("cros/", browse_views.cro_list, name="cro-list"),
     path("cros/suggest/", browse_views.suggest, name="suggest"),
+    path("cros/saved/", saved_views.saved_list, name="saved-list"),
+    path("cros/saved/new/", saved_views.saved_create, name="saved-create"),
+    path("cros/saved/<uuid:uuid>/", saved_views.saved_detail, name="saved-detail"),
+    path("cros/saved/<uuid:uuid>/seen/", saved_views.saved_seen, name="saved-seen"),
+    path(
+        "cros/saved/<uuid:uuid>/delete/", saved_views.saved_delete, name="saved-delete"
+    ),
     path("cros/<slug:slug>/", views.cro_detail, name="cro-detail"),
 ]

@@ -9,6 +9,7 @@ from catalog.models.claims import (
     Source,
 )
 from catalog.models.registry import Trial, TrialCondition, TrialCountry, TrialRole
+from catalog.models.saved import SavedSearch
 from catalog.models.vocabulary import Scheme, Term
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "CatalogState",
     "Claim",
     "CompleteList",
+    "SavedSearch",
     "Scheme",
     "Source",
     "Term",
