@@ -164,7 +164,7 @@ def current() -> Held:
     """
     state = snapshot.read_state()
     on = (timezone.localdate() - EPOCH).days
-    if state.has_own_writes:
+    if state.has_own_writes or not state.version:  # no version yet: nothing to go by
         return _made(state, on)
     held = _held
     return held if held is not None and held.is_for(state, on) else _refreshed(on)

@@ -1,56 +1,112 @@
-"""The filters of the catalogue, the same for page and API."""
+"""The filters of the CRO list, for whoever reads it by a FilterSet.
 
-from typing import Any
+What the parameters mean and which CROs they find is said by `catalog.search`, for
+the page as for the API; here they are named, described and refused.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast, overload
 
 import django_filters as filters
-from django.db.models import QuerySet
-from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
+from django import forms
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 
-from catalog.models import CRO, Term
+from catalog import catalogue, search
+from catalog.index.facets import FacetIndex
+from catalog.index.query import BANDS, SORTS, Query
+from catalog.models import CRO
 from catalog.models.claims import CROQuerySet
 
 
-@extend_schema_field(OpenApiTypes.STR)
-class TermFilter(filters.ModelChoiceFilter):
-    """Keep CROs that show a term of one scheme, given by its code."""
+class Found(Sequence[CRO]):
+    """The CROs of a query in its order; a slice costs one query for its rows."""
 
-    def __init__(self, *, scheme: str, empty: str, **kwargs: Any) -> None:
-        super().__init__(
-            queryset=lambda request: Term.objects.of(scheme).current(),
-            to_field_name="code",
-            empty_label=empty,
-            error_messages={
-                "invalid_choice": "There is no such entry; choose one from the list."
-            },
-            **kwargs,
-        )
+    def __init__(self, facets: FacetIndex, query: Query, cros: CROQuerySet) -> None:
+        self._facets, self.query, self._cros = facets, query, cros
 
-    def filter(self, qs: CROQuerySet, value: Term | None) -> CROQuerySet:
-        return qs if value is None else qs.showing(value, on=timezone.localdate())
+    def __len__(self) -> int:
+        return self._facets.search(self.query, 0, 0).total
+
+    @overload
+    def __getitem__(self, at: int) -> CRO: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[CRO]: ...
+    def __getitem__(self, at: int | slice) -> CRO | list[CRO]:
+        if isinstance(at, int):
+            return self[at : at + 1][0]
+        start, stop, step = at.indices(len(self))
+        keys = self._facets.search(self.query, start, stop - start).ids[::step].tolist()
+        cros = self._cros.in_bulk(keys)
+        return [cros[key] for key in keys if key in cros]
+
+
+class ValuesField(forms.Field):
+    """All values given for a parameter, as they are."""
+
+    widget = forms.MultipleHiddenInput
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class FacetFilter(filters.Filter):
+    """The values chosen of a facet."""
+
+    field_class = ValuesField
+
+
+class CROFilterForm(forms.Form):
+    """Refuses what `catalog.search.parse` cannot use; `query` is what it asks for."""
+
+    query = Query()
+    held: catalogue.Held
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if "q" not in self.errors:
+            self.held = catalogue.current()
+            self.query, problems = search.parse(cast(QueryDict, self.data), self.held)
+            for problem in problems:
+                self.add_error(problem.parameter, problem.message)
+        return cleaned
+
+
+def _help(facet: search.FacetField) -> str:
+    values = " or ".join(BANDS.get(facet.name, ())) or f"a code of {facet.scheme}"
+    through = " `:own` or `:partner` (who delivers)," if facet.has_delivery else ""
+    return (
+        f"{facet.label}: {values}; may be given several times. After the code"
+        f"{through} `:no` or `:unknown` ask for that; a leading `-` leaves out."
+    )
 
 
 class CROFilterSet(filters.FilterSet):
-    """The filters of the CRO list."""
+    """The filters of the CRO list: the parameters of the page."""
 
     q = filters.CharFilter(
-        method="named", label="Name", help_text="Part of a name, also a former one."
+        max_length=search.TEXT_LENGTH,
+        help_text="Words of a name, also a former one, or of what a CRO does.",
     )
-    therapeutic_area = TermFilter(
-        scheme="therapeutic_area", label="Therapeutic area", empty="Any area"
+    unknown = filters.ChoiceFilter(
+        choices=[("1", "1"), ("0", "0")],
+        help_text="0 leaves out CROs of which something chosen is not known.",
     )
-    phase = TermFilter(scheme="phase", label="Phase", empty="Any phase")
-    service = TermFilter(scheme="service", label="Service", empty="Any service")
-    country = TermFilter(scheme="country", label="Country", empty="Any country")
-    region = TermFilter(scheme="region", label="Region", empty="Any region")
-    technology = TermFilter(
-        scheme="technology", label="Technology", empty="Any technology"
+    sort = filters.ChoiceFilter(
+        choices=list(search.SORT_LABELS.items()),
+        help_text="relevance (known matches, evidence, name) if left out."
+        f" One of {', '.join(SORTS)}.",
     )
+    for _facet in search.FACET_FIELDS:
+        locals()[_facet.name] = FacetFilter(label=_facet.label, help_text=_help(_facet))
+        locals()[f"{_facet.name}{search.MODE}"] = filters.ChoiceFilter(
+            choices=[("any", "any"), ("all", "all")],
+            help_text=f"all: every {_facet.label.lower()} chosen, not any of them.",
+        )
+    del _facet
 
     class Meta:
         model = CRO
+        form = CROFilterForm
         fields: list[str] = []
 
-    def named(self, qs: CROQuerySet, name: str, value: str) -> QuerySet[CRO]:
-        return qs.named(value)
+    def filter_queryset(self, queryset: CROQuerySet) -> Found:
+        return Found(self.form.held.facets, self.form.query, queryset)

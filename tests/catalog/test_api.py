@@ -6,7 +6,8 @@ import pytest
 from django.db.models import F
 
 from catalog.choices import ClaimStatus, CROStatus, RoleKind, SourceKind, Tier
-from catalog.models import Alias, CatalogState, CompleteList, Source
+from catalog.models import CRO, Alias, CatalogState, CompleteList, Source
+from tests.changes import mark_changed
 from tests.cro_portal.api.conftest import is_problem
 from tests.factories import (
     ClaimFactory,
@@ -255,13 +256,20 @@ def test_lists_cost_the_same_at_any_length(signed_in, django_assert_max_num_quer
         claim.term.broader.add(term)
         CROFactory.create()
     with django_assert_max_num_queries(3):
-        signed_in.get("/api/v1/cros/")
-    with django_assert_max_num_queries(3):
         signed_in.get(f"/api/v1/cros/{cro.slug}/claims/")
     with django_assert_max_num_queries(4):
         signed_in.get("/api/v1/vocabularies/service/")
     with django_assert_max_num_queries(6):
         signed_in.get(f"/api/v1/cros/{cro.slug}/")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("n", [1, 20])
+def test_the_list_costs_three_queries(signed_in, django_assert_num_queries, n):
+    mark_changed(*(claim.cro for claim in ClaimFactory.create_batch(n)))
+    signed_in.get("/api/v1/cros/")
+    with django_assert_num_queries(3):
+        signed_in.get("/api/v1/cros/?sort=name")
 
 
 def test_list_takes_the_filters_of_the_page(signed_in):
@@ -273,8 +281,31 @@ def test_list_takes_the_filters_of_the_page(signed_in):
         page = signed_in.get(f"/api/v1/cros/?{query}").json()
         return [cro["slug"] for cro in page["results"]]
 
-    assert slugs("service=monitoring") == [offering.slug]
+    other = CRO.objects.get(name="Birchfield")
+    assert slugs("service=monitoring") == [offering.slug, other.slug]
+    assert slugs("service=monitoring&unknown=0") == [offering.slug]
+    assert slugs("service=-monitoring") == [other.slug]
     assert slugs("q=alder") == [offering.slug]
     assert slugs("q=nobody") == []
-    answer = is_problem(signed_in.get("/api/v1/cros/?service=nothing"), 400)
-    assert answer["errors"][0]["parameter"] == "service"
+    assert slugs("sort=name") == [offering.slug, other.slug]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "words"),
+    [
+        ("service=monitorin", "service", "Did you mean monitoring?"),
+        ("service=monitoring:maybe", "service", "There is no service"),
+        ("size=tiny", "size", "micro or small or mid or large or unknown"),
+        ("sort=price", "sort", "price"),
+        ("service_mode=some", "service_mode", "some"),
+        ("unknown=2", "unknown", "2"),
+        ("q=" + "x" * 10_000, "q", "200"),
+        ("q=%00", "q", "Null characters"),
+        ("&".join(f"service=x{i}" for i in range(900)), "service", "There is no"),
+    ],
+)
+def test_what_a_filter_cannot_use_is_refused(signed_in, query, parameter, words):
+    TermFactory.create(code="monitoring")
+    answer = is_problem(signed_in.get(f"/api/v1/cros/?{query}"), 400)
+    errors = [error for error in answer["errors"] if error["parameter"] == parameter]
+    assert words in errors[0]["detail"]
