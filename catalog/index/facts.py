@@ -87,7 +87,7 @@ def read_facts(
     yes = _closed(answers.yes, cells, wider)
     roles = arrays.dense_cros.of(arrays.roles.cro)
     record, role_areas = _record(arrays, vocabulary, cells, wider, roles)
-    all_yes = np.union1d(yes, record)
+    all_yes = _distinct(np.concatenate([yes, record]))
     return Facts(
         n=n,
         yes=cells.pairs(all_yes),
@@ -145,11 +145,11 @@ def _answers(claims: ClaimRows, cell: Ints, vocabulary: Vocabulary) -> _Answers:
     says = counts & answer
     own = DELIVERIES.index("own")
     return _Answers(
-        yes=np.unique(first_cell[is_yes]),
-        no=np.unique(first_cell[is_no & ~is_yes & (first_part == 0)]),
-        own=np.unique(cell[says & (delivery == own)]),
-        partner=np.unique(cell[says & (delivery != own)]),
-        disputed=np.unique(first_cell[is_yes & is_no]),
+        yes=_distinct(first_cell[is_yes]),
+        no=_distinct(first_cell[is_no & ~is_yes & (first_part == 0)]),
+        own=_distinct(cell[says & (delivery == own)]),
+        partner=_distinct(cell[says & (delivery != own)]),
+        disputed=_distinct(first_cell[is_yes & is_no]),
     )
 
 
@@ -170,7 +170,7 @@ def _closed(cells: Ints, numbered: _Cells, wider: Wider) -> Ints:
     """Add the cells of all wider terms."""
     pairs = numbered.pairs(cells)
     which, term = wider.pairs(pairs.term)
-    return np.unique(numbered.key(pairs.cro[which], term))
+    return _distinct(numbered.key(pairs.cro[which], term))
 
 
 def _record(
@@ -199,7 +199,7 @@ def _record(
         ]
     )
     which, term = wider.pairs(term)
-    shown = np.unique(trial[which] * n_terms + term)  # by trial, then term
+    shown = _distinct(trial[which] * n_terms + term)  # by trial, then term
     trial, term = shown // max(1, n_terms), shown % max(1, n_terms)
 
     areas = np.flatnonzero(vocabulary.terms.scheme == "therapeutic_area")
@@ -221,7 +221,13 @@ def _record(
     within = np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
     row = np.repeat(at[role_trial], lengths) + within
     cells = numbered.key(np.repeat(role_cro, lengths), term[row])
-    return np.unique(cells), masks[role_trial]
+    return _distinct(cells), masks[role_trial]
+
+
+def _distinct(keys: Ints) -> Ints:
+    """Sort keys and drop repeats: for millions far faster than `np.unique`."""
+    ordered = np.sort(keys)
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def _headcount(claims: ClaimRows, cro: Ints, vocabulary: Vocabulary, n: int) -> Floats:
