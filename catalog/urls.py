@@ -3,6 +3,7 @@
 from django.urls import path
 
 from catalog import browse_views, saved_views, views
+from catalog.profile.tabs import TABS
 
 app_name = "catalog"
 urlpatterns = [
@@ -16,4 +17,17 @@ urlpatterns = [
         "cros/saved/<uuid:uuid>/delete/", saved_views.saved_delete, name="saved-delete"
     ),
     path("cros/<slug:slug>/", views.cro_detail, name="cro-detail"),
+    *(
+        path(
+            f"cros/<slug:slug>/{tab}/",
+            views.cro_detail,
+            {"tab": tab},
+            name=f"cro-{tab}",
+        )
+        for tab in TABS
+        if tab != "overview"
+    ),
+    path(
+        "cros/<slug:slug>/claims/<uuid:uuid>/", views.claim_detail, name="claim-detail"
+    ),
 ]

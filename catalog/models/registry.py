@@ -1,5 +1,7 @@
 """The track record: trials as public registers show them."""
 
+from collections.abc import Iterable
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -8,6 +10,15 @@ from catalog.choices import Register, RoleKind, SizeClass, SponsorClass, StudyTy
 from catalog.models.claims import CRO
 from catalog.models.vocabulary import Term
 from cro_portal.common.models import TimestampedModel
+
+
+class TrialQuerySet(models.QuerySet["Trial"]):
+    """Questions about trials. Every method chains."""
+
+    def experience_of(self, cros: Iterable[CRO]) -> "TrialQuerySet":
+        """Keep the trials in which one of these CROs had a part, each once."""
+        roles = TrialRole.objects.experience().filter(cro__in=cros)
+        return self.filter(pk__in=roles.values("trial"))
 
 
 class Trial(TimestampedModel):
@@ -51,6 +62,8 @@ class Trial(TimestampedModel):
         max_length=40, blank=True, help_text="The register's own version or date."
     )
     retrieved_on = models.DateField(null=True, blank=True)
+
+    objects = TrialQuerySet.as_manager()
 
     class Meta:
         ordering = ["register", "registry_id"]

@@ -21,19 +21,20 @@ def render_page(
     context: Mapping[str, Any],
     *,
     partial: str,
+    target: str = "",
     status: int = 200,
 ) -> HttpResponse:
     """Render `template`, or only its `partial` when htmx asks for a part.
 
-    htmx gets the whole page for a boosted link and when it restores its history.
-    `Vary` keeps a cache from giving the one for the other.
+    htmx gets the whole page for a boosted link, unless it goes to the element with
+    the id `target`, and when it restores its history. `Vary` keeps a cache from
+    giving the one for the other.
     """
+    is_whole = request.htmx.boosted and (not target or request.htmx.target != target)
     wants_part = (
-        request.htmx
-        and not request.htmx.boosted
-        and not request.htmx.history_restore_request
+        request.htmx and not is_whole and not request.htmx.history_restore_request
     )
     name = f"{template}#{partial}" if wants_part else template
     response = render(request, name, dict(context), status=status)
-    patch_vary_headers(response, ["HX-Request"])
+    patch_vary_headers(response, ["HX-Request", *(["HX-Target"] if target else [])])
     return response

@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 from django.urls import reverse
 
-from catalog.choices import ClaimStatus, CROStatus, Register, RoleKind
+from catalog.choices import ClaimStatus, CROStatus, RoleKind
 from catalog.models import CRO, CatalogState
 from tests.factories import (
     AliasFactory,
@@ -159,81 +159,3 @@ def test_nobody_can_put_words_on_the_page(client):
     text = page(client, "catalog:cro-detail", cro.slug, formerly="Evil words")
 
     assert "Evil words" not in text
-
-
-def test_a_claim_says_answer_delivery_grade_and_date(client):
-    claim = ClaimFactory.create(delivery="partner", tier=4)
-
-    text = page(client, "catalog:cro-detail", claim.cro.slug)
-
-    assert claim.term.label in text
-    assert "named partner or subcontractor" in text
-    assert "T4" in text
-    assert "1 Jun 2026" in text
-
-
-def test_both_sides_of_a_contradiction_are_shown_as_disputed(client):
-    yes = ClaimFactory.create()
-    ClaimFactory.create(cro=yes.cro, term=yes.term, answer=False)
-
-    text = page(client, "catalog:cro-detail", yes.cro.slug)
-
-    assert text.count("claim--disputed") == 2
-
-
-def test_better_evidence_settles_a_contradiction(client):
-    yes = ClaimFactory.create(tier=5)
-    ClaimFactory.create(cro=yes.cro, term=yes.term, answer=False, tier=4)
-
-    assert "claim--disputed" not in page(client, "catalog:cro-detail", yes.cro.slug)
-
-
-def test_an_expired_claim_is_faded_and_not_known(client):
-    claim = ClaimFactory.create(expires_on=dt.date(2026, 6, 2))
-
-    text = page(client, "catalog:cro-detail", claim.cro.slug)
-
-    assert "claim--expired" in text
-    assert "<strong>0 of 1</strong>" in text
-
-
-def test_a_metric_is_shown_in_its_unit(client):
-    claim = ClaimFactory.create(
-        term__scheme__code="metric",
-        term__attributes={"unit": "share of staff a year"},
-        value="0.07",
-    )
-
-    text = page(client, "catalog:cro-detail", claim.cro.slug)
-
-    assert "7 % of staff a year" in text
-
-
-def test_trials_link_to_their_register_and_unknown_is_said(client):
-    cro = CROFactory.create()
-    real = TrialFactory.create(register=Register.CTGOV, registry_id="NCT01234567")
-    TrialRoleFactory.create(cro=cro, trial=real)
-
-    text = page(client, "catalog:cro-detail", cro.slug)
-
-    assert "https://clinicaltrials.gov/study/NCT01234567" in text
-    assert "not said" in text
-
-
-def test_a_cro_nobody_knows_anything_of_still_has_a_page(client):
-    text = page(client, "catalog:cro-detail", CROFactory.create().slug)
-
-    assert "Nothing is claimed" in text
-    assert "No registered trial names it" in text
-
-
-@pytest.mark.parametrize("n", [1, 20])
-def test_a_cro_asks_the_same_number_of_queries(client, n, django_assert_num_queries):
-    cro = CROFactory.create()
-    for claim in ClaimFactory.create_batch(n, cro=cro):
-        ClaimFactory.create(cro=cro, term=claim.term, answer=False)
-        AliasFactory.create(cro=cro)
-        TrialRoleFactory.create(cro=cro, trial__phase=phase(claim.term.code))
-
-    with django_assert_num_queries(8):
-        page(client, "catalog:cro-detail", cro.slug)

@@ -168,7 +168,7 @@ def test_why_links_claims_and_trials(client, study):
     text = client.get(url).text
     assert "Data management: yes, with own staff or entity." in text
     assert "Its capability brochure" in text
-    assert f"#claim-{claim.uuid}" in text
+    assert f"/claims/{claim.uuid}/" in text
     assert f"https://clinicaltrials.gov/study/{role.trial.registry_id}" in text
     assert "1 registered trial in these or related conditions" in text
     part = client.get(url, headers={"HX-Request": "true"}).text

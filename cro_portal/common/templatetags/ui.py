@@ -146,3 +146,9 @@ def quantity(value: Decimal, attributes: Mapping[str, Any]) -> str:
         return f"{(value * 100).normalize():f} %{unit.removeprefix('share')}"
     number = f"{value.normalize():,f}"
     return number if unit in {"", "count"} else f"{number} {unit}"
+
+
+@register.filter
+def at(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """Look a key up that the template only holds in a variable; it must be there."""
+    return mapping[key]
