@@ -5,6 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
 
 from catalog.choices import ClaimStatus
+from catalog.profile.tabs import TABS
 from tests.factories import (
     AliasFactory,
     ClaimFactory,
@@ -15,11 +16,17 @@ from tests.factories import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def tab_path(tab):
+    return "/cros/baltica/" if tab == "overview" else f"/cros/baltica/{tab}/"
+
+
 PAGES = [
     "/",
     "/cros/",
     "/cros/?q=zzz",
-    "/cros/baltica/",
+    *map(tab_path, TABS),
     "/accounts/login/",
     "/method/",
 ]
@@ -65,13 +72,37 @@ def test_a_chosen_theme_stays(open_page):
     assert button.get_attribute("aria-pressed") == "true"
 
 
-def test_a_closed_list_stays_closed(open_page):
+def test_an_opened_list_stays_open(open_page):
     page = open_page("/cros/baltica/")
 
     page.locator("details > summary").first.click()
     page.reload()
 
-    assert page.locator("details").first.get_attribute("open") is None
+    assert page.locator("details").first.get_attribute("open") is not None
+
+
+def test_a_tab_is_swapped_and_the_address_and_focus_follow(open_page):
+    page = open_page("/cros/baltica/")
+    page.evaluate("document.querySelector('h1').dataset.kept = 'yes'")
+
+    page.get_by_role("link", name="Services").press("Enter")
+    page.wait_for_url("**/cros/baltica/services/")
+    page.locator("#tab-services[aria-current]").wait_for()
+
+    assert page.locator("h1").get_attribute("data-kept") == "yes"
+    assert page.title().startswith("Services · Baltica Trials")
+    assert page.evaluate("document.activeElement.id") == "tab-services"
+    page.go_back()
+    page.locator("#tab-overview[aria-current]").wait_for()
+
+
+def test_a_tab_works_without_javascript(open_page):
+    page = open_page("/cros/baltica/", javascript=False)
+
+    page.get_by_role("link", name="Sources").click()
+
+    assert page.locator("#tab-sources[aria-current]").count() == 1
+    assert page.locator(".claim--log").count() > 1
 
 
 def test_an_answer_of_htmx_may_bring_a_message(open_page):
