@@ -5,7 +5,7 @@ have (conditions), explicit noes and disputes are lists of rows instead.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
@@ -416,6 +416,10 @@ class FacetIndex:
         }
         return Counts(codes, yes, open_)
 
+    def found(self, query: Query) -> Ints:
+        """Give the keys of all CROs of a query, ascending."""
+        return self.ids[bits.unpack(self._found(query), self.n)]
+
     def without(self, query: Query) -> Mapping[Choice | None, int]:
         """Count, for each choice, what would be found without it.
 
@@ -432,17 +436,20 @@ class FacetIndex:
     # How
 
     def _total(self, query: Query, kept: tuple[Choice, ...], *, with_text: bool) -> int:
-        text = self._text_rows(query) if with_text else None
+        text = query.text if with_text else None
+        return bits.count(self._found(replace(query, choices=kept, text=text)))
+
+    def _found(self, query: Query) -> Words:
+        text = self._text_rows(query)
         base = self.everyone if text is None else bits.from_rows(text, self.n)
         facets = self._facets(
-            Query(choices=kept, all_of=query.all_of),
-            {choice: self._choice(choice) for choice in kept},
+            query, {choice: self._choice(choice) for choice in query.choices}
         )
         sets = (
             one.possible if query.include_unknown else one.known
             for one in facets.values()
         )
-        return bits.count(reduce(np.bitwise_and, sets, base))
+        return reduce(np.bitwise_and, sets, base)
 
     def _text_rows(self, query: Query) -> Rows32 | None:
         if query.text is None:

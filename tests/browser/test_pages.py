@@ -4,8 +4,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
 
+from catalog import catalogue as held
+from catalog import snapshot
 from catalog.choices import ClaimStatus
+from catalog.models import TrialCondition, TrialCountry
 from catalog.profile.tabs import TABS
+from tests.changes import mark_vocabulary_changed
 from tests.factories import (
     AliasFactory,
     ClaimFactory,
@@ -27,6 +31,8 @@ PAGES = [
     "/cros/",
     "/cros/?q=zzz",
     *map(tab_path, TABS),
+    "/cros/baltica/",
+    "/cros/coverage/",
     "/accounts/login/",
     "/method/",
 ]
@@ -59,6 +65,56 @@ def test_a_page_has_no_barrier_and_fits_a_phone(open_page, path, scheme):
     assert found.violations_count == 0, found.generate_report()
     overflow = "document.documentElement.scrollWidth > innerWidth"
     assert not page.evaluate(overflow)
+
+
+@pytest.fixture
+def nothing_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(held, "folder", lambda: tmp_path)
+    snapshot.forget()
+    held.forget()
+    yield
+    snapshot.forget()
+    held.forget()
+
+
+@pytest.fixture
+def poland(nothing_held):
+    country = TermFactory.create(scheme__code="country", code="pl", label="Poland")
+    area = TermFactory.create(
+        scheme__code="therapeutic_area", code="c04", tree_numbers=["C04"]
+    )
+    region = TermFactory.create(scheme__code="region", code="eastern-europe-un")
+    country.broader.add(region)
+    role = TrialRoleFactory.create()
+    TrialCountry.objects.create(trial=role.trial, country=country)
+    TrialCondition.objects.create(
+        trial=role.trial,
+        term=TermFactory.create(scheme__code="condition", tree_numbers=["C04.1"]),
+    )
+    mark_vocabulary_changed()
+    return area
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_maps_have_no_barrier(open_page, poland, scheme, width):
+    page = open_page("/cros/coverage/?country=pl", width=width, scheme=scheme)
+
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
+
+    assert found.violations_count == 0, found.generate_report()
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def test_the_map_leads_to_the_list(open_page, poland):
+    page = open_page("/cros/coverage/?unknown=0")
+
+    page.locator(".map__world a .map__place").click()
+
+    assert page.url.endswith("/cros/?unknown=0&country=pl")
+    page.go_back()
+    page.get_by_role("link", name="1", exact=True).click()
+    assert page.url.endswith("/cros/?unknown=0&area=c04&region=eastern-europe-un")
 
 
 def test_a_chosen_theme_stays(open_page):
