@@ -31,7 +31,6 @@ PAGES = [
     "/cros/",
     "/cros/?q=zzz",
     *map(tab_path, TABS),
-    "/cros/baltica/",
     "/cros/coverage/",
     "/accounts/login/",
     "/method/",
