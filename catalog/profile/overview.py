@@ -18,6 +18,7 @@ from catalog.profile.facts import (
     knowledge,
 )
 from catalog.profile.record import TrackRecord, track_record
+from catalog.profile.similar import Similar, similar_cros
 
 OTHER_LISTS = ("cro_type", "modality", "population", "engagement", "regulator")
 
@@ -39,10 +40,11 @@ class Overview:
     others: Sequence[SchemeBlock]
     aliases: Sequence[Alias]
     history: Sequence[Event]
+    similar: Sequence[Similar]
 
 
 def overview(dossier: Dossier, head: Head) -> Overview:
-    """Gather the tab: eight queries."""
+    """Gather the tab: ten queries, and the snapshot's."""
     record = track_record([dossier.cro])
     aliases = list(dossier.cro.aliases.select_related("source"))
     fields = _fields(dossier, record)
@@ -55,6 +57,7 @@ def overview(dossier: Dossier, head: Head) -> Overview:
         others=[block for block in blocks(dossier, *OTHER_LISTS) if block.lines],
         aliases=aliases,
         history=history(dossier.cro, head.predecessors, aliases),
+        similar=similar_cros(dossier),
     )
 
 

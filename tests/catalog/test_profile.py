@@ -118,7 +118,7 @@ def test_a_merged_cro_leads_to_the_same_tab_of_its_successor(client):
 @pytest.mark.parametrize(
     ("tab", "queries"),
     [
-        ("overview", 12),
+        ("overview", 24),
         ("experience", 14),
         ("countries", 11),
         ("services", 7),
@@ -293,6 +293,18 @@ def test_names_and_mergers_are_told_in_order(client):
     text = show(client, cro)
 
     assert text.index("also called Old Name") < text.index("Amber became part of it")
+
+
+def test_similar_cros_are_named_with_the_reason(client):
+    claim = ClaimFactory.create(term__label="Monitoring")
+    ClaimFactory.create(cro__name="Amber Trials", term=claim.term)
+    ClaimFactory.create(cro__name="Other Trials")
+
+    text = show(client, claim.cro)
+
+    assert "Amber Trials" in text
+    assert "1 service: Monitoring" in text
+    assert "Other Trials" not in text
 
 
 # Experience
