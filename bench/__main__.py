@@ -9,7 +9,7 @@ from importlib import import_module
 
 from bench import harness
 
-MEASUREMENTS = ("engine", "catalogue_index")
+MEASUREMENTS = ("engine", "match", "catalogue_index")
 
 
 def main() -> None:

@@ -1,30 +1,33 @@
 """From rows to rankings: the catalogue in memory, and a change until it is fresh.
 
-Run `python -m bench.match`. It makes a database of its own on the embedded
-servers, fills it by SQL, measures with a real worker, and drops it.
+It makes a database of its own on the embedded servers, fills it by SQL, measures
+with a real worker, and drops it.
 """
 
-import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
+from django.test import Client
 
 from bench import portal  # noqa: F401 before any model
+from bench.harness import Row, row
 from catalog import snapshot
 from catalog.models import CRO, CatalogState, Claim, Scheme, Term
 from catalog.services.state import raise_catalog_version
 from catalog.signals import catalog_changed
+from cro_portal.accounts.models import User
 from cro_portal.embedded import paths, session
 from matching import features, services
 from matching.models import RankingWork
@@ -159,6 +162,28 @@ def percentile_95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20)[-1]
 
 
+def asker(study: Study) -> Callable[[], None]:
+    """Return what posts the study's question to the API, from request to bytes."""
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.create(email="bench@example.org"))
+    body = {
+        "participants": study.participants,
+        "requirements": [
+            {"scheme": scheme, "code": code, "importance": importance}
+            for scheme, code, importance in study.requirements.values_list(
+                "term__scheme", "term__code", "importance"
+            )
+        ],
+    }
+
+    def ask() -> None:
+        answer = client.post("/api/v1/match/", body, content_type="application/json")
+        if answer.status_code != HTTPStatus.OK:
+            raise RuntimeError(f"match/ answered {answer.status_code}")
+
+    return ask
+
+
 @contextmanager
 def worker() -> Iterator[None]:
     """Run a real worker with beat on the bench's database."""
@@ -205,23 +230,12 @@ def until_fresh() -> float:
     return time.perf_counter() - began
 
 
-def measure() -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
+def measure() -> Iterator[Row]:
+    with session.running(paths.layout(), durable=False), scratch_database():
+        yield from _measure()
 
-    def row(name, n, value, unit, beside="", beside_value=None):
-        ratio = None if beside_value is None else beside_value / value
-        rows.append(
-            {
-                "name": name,
-                "n": n,
-                "value": round(value, 2),
-                "unit": unit,
-                "beside": beside,
-                "beside_value": beside_value and round(beside_value, 2),
-                "ratio": ratio and round(ratio, 1),
-            }
-        )
 
+def _measure() -> Iterator[Row]:
     words = make_words()
     study = make_study(words)
     spec = need_of_study(study.pk).spec
@@ -229,7 +243,16 @@ def measure() -> list[dict[str, object]]:
     fill(words, 1, SMALL)
     services.compute_now(spec, limit=25)
     taken = seconds(lambda: services.compute_now(spec, limit=25), 100)
-    row("rank at once, p95", SMALL, percentile_95(taken) * 1e3, "ms", "target", 60.0)
+    yield row(
+        "match:compute-now-p95", SMALL, percentile_95(taken) * 1e3, "ms", "target", 60.0
+    )
+
+    ask = asker(study)
+    ask()
+    taken = seconds(ask, 100)
+    median = statistics.median(taken) * 1e3
+    yield row("match:post", SMALL, median, "ms")
+    yield row("match:post-p95", SMALL, percentile_95(taken) * 1e3, "ms", "target", 60.0)
 
     fill(words, SMALL + 1, LARGE)
     with connection.cursor() as cursor:
@@ -237,12 +260,12 @@ def measure() -> list[dict[str, object]]:
     snapshot.forget()
     [whole] = seconds(snapshot.current)
     [by_orm] = seconds(lambda: list(Claim.objects.accepted()))
-    row(
-        "catalogue loaded whole, 400,000 claims",
+    yield row(
+        "match:catalogue-load",
         LARGE,
         whole * 1e3,
         "ms",
-        "the claims alone as model objects",
+        "claims as model objects",
         by_orm * 1e3,
     )
     refreshed, prepared = [], []
@@ -250,36 +273,25 @@ def measure() -> list[dict[str, object]]:
         change_a_claim()
         refreshed += seconds(snapshot.current)
         prepared += seconds(lambda: features.prepared(snapshot.current()))
-    row(
-        "catalogue refreshed after one claim",
+    yield row(
+        "match:catalogue-refresh",
         LARGE,
         statistics.median(refreshed) * 1e3,
         "ms",
         "loaded whole",
         whole * 1e3,
     )
-    row("engine made ready", LARGE, statistics.median(prepared) * 1e3, "ms")
+    yield row("match:prepare", LARGE, statistics.median(prepared) * 1e3, "ms")
     taken = seconds(lambda: services.compute(study.pk), 10)
-    row("ranked and explained, 250 kept", LARGE, statistics.median(taken) * 1e3, "ms")
+    yield row("match:compute-250-kept", LARGE, statistics.median(taken) * 1e3, "ms")
 
     with worker():
         until_fresh()  # the worker loads the catalogue once
         taken = [until_fresh() for _ in range(20)]
-    row(
-        "one claim changed until its ranking is fresh, p95",
-        LARGE,
-        percentile_95(taken) * 1e3,
-        "ms",
-        "target",
-        2000.0,
-    )
-    row(
-        "one claim changed until its ranking is fresh, median",
-        LARGE,
-        statistics.median(taken) * 1e3,
-        "ms",
-    )
-    return rows
+    median = statistics.median(taken) * 1e3
+    yield row("match:claim-until-fresh", LARGE, median, "ms")
+    p95 = percentile_95(taken) * 1e3
+    yield row("match:claim-until-fresh-p95", LARGE, p95, "ms", "target", 2000.0)
 
 
 @contextmanager
@@ -292,13 +304,3 @@ def scratch_database() -> Iterator[None]:
         yield
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
-
-
-def main() -> None:
-    with session.running(paths.layout(), durable=False), scratch_database():
-        for row in measure():
-            print(json.dumps(row))
-
-
-if __name__ == "__main__":
-    main()

@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 KEPT_PLACES = 200
 KEPT_NEAR_MISSES = 50
 
+KEPT_RANKINGS = 20
+"""Newest rankings kept of a study: each change of the catalogue can make one."""
+
 HINTS_A_SWEEP = 50
 HINT_AGAIN_AFTER = dt.timedelta(seconds=10)
 INLINE_SECONDS_A_SWEEP = 20
@@ -181,7 +184,8 @@ def _kept(answer: results.Ranking, n_places: int, n_near_misses: int) -> list[in
 def publish(*, lease: Lease, ranked: Ranked) -> bool:
     """Store a ranking if the lease still holds; False, and no change, if not.
 
-    The same digest as the newest ranking's stores nothing anew.
+    The same digest as the newest ranking's stores nothing anew. The oldest go
+    when a study has more than KEPT_RANKINGS.
     """
     held = RankingWork.objects.held(lease)
     if not held.update(done=lease.wanted, lease_until=Now(), attempts=0, error=""):
@@ -190,6 +194,9 @@ def publish(*, lease: Lease, ranked: Ranked) -> bool:
     if newest is None or newest.digest != ranked.ranking.digest:
         ranked.ranking.save(force_insert=True)
         RankingEntry.objects.bulk_create(ranked.entries)
+        of_study = Ranking.objects.filter(study=lease.study_id)
+        old = of_study.values_list("pk", flat=True)[KEPT_RANKINGS:]
+        Ranking.objects.filter(pk__in=list(old)).delete()
     return True
 
 

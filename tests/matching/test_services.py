@@ -157,6 +157,25 @@ def test_old_rankings_are_kept_and_the_newest_is_shown(study):
     assert ranking_page(study).ranking == newer
 
 
+def test_only_the_newest_rankings_of_a_study_are_kept(study, monkeypatch):
+    monkeypatch.setattr(services, "KEPT_RANKINGS", 2)
+    other = StudyFactory.create()
+    RequirementFactory.create(study=other, term=study.asked.term)
+    announce(other)
+    services.recompute(other.pk)
+    kept = []
+    for _ in range(3):
+        study.claim.observed_on -= dt.timedelta(days=90)
+        study.claim.save()
+        mark_changed(study.claim.cro, announce=True)
+        services.recompute(study.pk)
+        kept.append(ranking_page(study).ranking.pk)
+
+    assert len(set(kept)) == 3
+    assert set(study.rankings.values_list("pk", flat=True)) == set(kept[1:])
+    assert other.rankings.count() == 1
+
+
 def test_a_late_worker_is_refused(study):
     announce(study)
     late = services.lease(study.pk)
