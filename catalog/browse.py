@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 
 from catalog import catalogue, search
 from catalog.index import bits
+from catalog.index.arrays import Ints
 from catalog.index.facets import Counts, FacetIndex
 from catalog.index.facts import NEVER
 from catalog.index.query import (
@@ -323,7 +324,7 @@ def browse(params: QueryDict) -> Browse:
             "page", str(number), there_are if n > 1 else "There is 1 page; this is it."
         )
         result = index.search(query, page.start_index() - 1, CROS_A_PAGE)
-    cards = _cards(index, result, words)
+    cards = _cards(index, query, result, words)
     narrowest, relaxations = _ways_out(index, query, address, words, result)
     return Browse(
         address=address,
@@ -594,7 +595,9 @@ def _names(address: Address, result: Page) -> Sequence[str]:
 # Cards
 
 
-def _cards(index: FacetIndex, result: Page, words: Mapping[str, Words]) -> list[Card]:
+def _cards(
+    index: FacetIndex, query: Query, result: Page, words: Mapping[str, Words]
+) -> list[Card]:
     """Make the cards; a CRO that was taken off the list meanwhile has none."""
     ids = result.ids.tolist()
     cros = (
@@ -602,7 +605,12 @@ def _cards(index: FacetIndex, result: Page, words: Mapping[str, Words]) -> list[
         .only("slug", "name", "summary", "is_fictional")
         .in_bulk(ids)
     )
-    facts = facts_of(index, result.ids, words)
+    asked = [
+        index.layout.position["area"][choice.code]
+        for choice in query.choices
+        if choice.facet == "area" and not choice.excluded
+    ]
+    facts = facts_of(index, result.ids, words, asked)
     names = {
         choice: name_of(choice, index, words)
         for choices in (*result.marks, *result.disputed)
@@ -623,20 +631,26 @@ def _cards(index: FacetIndex, result: Page, words: Mapping[str, Words]) -> list[
 
 
 def facts_of(
-    index: FacetIndex, ids: np.ndarray, words: Mapping[str, Words]
+    index: FacetIndex,
+    ids: Ints,
+    words: Mapping[str, Words],
+    asked: Sequence[int] = (),
 ) -> list[Facts]:
-    """Read what cards say of these CROs from the index."""
+    """Read what cards say of these CROs from the index.
+
+    The areas `asked` for, by column, stand before those with the most trials.
+    """
     rows = np.searchsorted(index.ids, ids)
     kinds = _members(index, "type", rows)
     countries = _members(index, "country", rows)
     services = _members(index, "service:own", rows)
     return [
-        _facts_of(index, int(row), words, *members)
+        _facts_of(index, int(row), words, asked, *members)
         for row, *members in zip(rows, kinds, countries, services, strict=True)
     ]
 
 
-def _members(index: FacetIndex, name: str, rows: np.ndarray) -> list[list[int]]:
+def _members(index: FacetIndex, name: str, rows: Ints) -> list[list[int]]:
     """Return, for each row, the columns of a facet that it is in."""
     shift = (rows & 63).astype(np.uint64)
     flags = (index.yes[name][:, rows >> 6] >> shift) & np.uint64(1)
@@ -651,6 +665,7 @@ def _facts_of(
     index: FacetIndex,
     row: int,
     words: Mapping[str, Words],
+    asked: Sequence[int],
     kinds: list[int],
     countries: list[int],
     services: list[int],
@@ -664,10 +679,10 @@ def _facts_of(
         flags = bits.unpack(index.role_areas[start:stop], len(areas.texts))
         totals = flags.sum(axis=0)
         best = np.argsort(-totals, kind="stable")[:AREAS_ON_CARD].tolist()
+        shown = [place for place in dict.fromkeys((*asked, *best)) if totals[place]]
         top = [
             Area(areas.labels[place], int(totals[place]))
-            for place in best
-            if totals[place]
+            for place in shown[:AREAS_ON_CARD]
         ]
     staff = index.headcount[row]
     grade = BANDS["evidence"][index.grade[row]]

@@ -25,8 +25,14 @@ function choose(root, chosen) {
 document.addEventListener("htmx:afterSwap", (event) => {
   const root = box(event.target);
   if (root && event.target === list(root)) {
-    show(root, options(root).length > 0 && document.activeElement === field(root));
+    const isWanted = document.activeElement === field(root) && !("dismissed" in root.dataset);
+    show(root, isWanted && options(root).length > 0);
   }
+});
+
+document.addEventListener("input", (event) => {
+  const root = box(event.target);
+  if (root) delete root.dataset.dismissed;
 });
 
 document.addEventListener("keydown", (event) => {
@@ -37,6 +43,7 @@ document.addEventListener("keydown", (event) => {
   const isShown = !list(root).hidden;
   if (event.key === "Escape" && isShown) {
     show(root, false);
+    root.dataset.dismissed = ""; // an answer under way does not open it again
     event.preventDefault(); // the first Escape closes, the next empties the field
   } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && all.length) {
     show(root, true);

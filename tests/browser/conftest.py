@@ -6,6 +6,8 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
+from catalog import catalogue, snapshot
+
 
 def chromium() -> str | None:
     """Return Chromium's path: `CRO_CHROMIUM`, else the first one on the PATH."""
@@ -28,6 +30,14 @@ def browser():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_index_of_another_test(settings, tmp_path):
+    """Rows made by a factory raise no version: no index may outlive its test."""
+    settings.VAR_DIR = tmp_path
+    catalogue.forget()
+    snapshot.forget()
 
 
 @pytest.fixture
