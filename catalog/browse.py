@@ -33,6 +33,8 @@ from catalog.index.query import (
     Query,
 )
 from catalog.models import CRO, Term
+from catalog.models.tray import TRAY_SIZE
+from catalog.tray import PARAMETER as TRAY
 
 CROS_A_PAGE: Final = 25
 RELAXATIONS: Final = 3
@@ -142,6 +144,7 @@ class Address:
     view: str = "cards"
     whole: tuple[str, ...] = ()
     condition_words: str = ""
+    tray: tuple[str, ...] = ()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         if self.q:
@@ -160,6 +163,8 @@ class Address:
             yield "open", facet
         if self.condition_words:
             yield "find", self.condition_words
+        for slug in self.tray:
+            yield TRAY, slug
 
     def url(self, page: int = 1) -> str:
         pairs = list(self.pairs())
@@ -301,6 +306,11 @@ def read_address(params: QueryDict, query: Query) -> Address:
             name for name in dict.fromkeys(params.getlist("open")) if name in known
         ),
         condition_words=" ".join(_printable(params.get("find", ""))[:100].split()),
+        tray=tuple(
+            dict.fromkeys(
+                _printable(slug)[:100] for slug in params.getlist(TRAY)[:TRAY_SIZE]
+            )
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from catalog import search
 from catalog.browse import VIEWS, Address, browse
+from catalog.tray import tray_of
 from cro_portal.common.htmx import HtmxRequest
 from cro_portal.common.templates import render_fast
 
@@ -22,7 +23,11 @@ TARGET = "browse"
 def cro_list(request: HtmxRequest) -> HttpResponse:
     found = browse(request.GET)
     address = found.address
-    parts = {"cards": found.cards, "start": found.page.start_index()}
+    parts = {
+        "cards": found.cards,
+        "start": found.page.start_index(),
+        "chosen": tray_of(request).slugs,
+    }
     context = {
         "browse": found,
         "facets": render_fast("catalog/facets.jinja", {"facets": found.facets}),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import browse_views, coverage_page, saved_views, views
+from catalog import browse_views, coverage_page, saved_views, tray_views, views
 from catalog.profile.tabs import TABS
 
 app_name = "catalog"
@@ -17,6 +17,7 @@ urlpatterns = [
         "cros/saved/<uuid:uuid>/delete/", saved_views.saved_delete, name="saved-delete"
     ),
     path("cros/coverage/", coverage_page.coverage, name="coverage"),
+    path("cros/compare/tray/", tray_views.change_tray, name="tray"),
     path("cros/<slug:slug>/", views.cro_detail, name="cro-detail"),
     *(
         path(

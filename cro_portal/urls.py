@@ -11,9 +11,9 @@ from matching.method_page import method
 
 urlpatterns = [
     path("", catalog_views.home, name="home"),
+    path("", include("matching.urls")),
     path("", include("catalog.urls")),
     path("accounts/", include("cro_portal.accounts.urls")),
-    path("studies/", include("matching.urls")),
     path("method/", method, name="method"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -1,12 +1,19 @@
-"""Addresses of rankings, below a study's."""
+"""Addresses of comparisons, and of rankings below a study's."""
 
 from django.urls import path
 
-from matching import views
+from matching import compare, views
 
 app_name = "matching"
 urlpatterns = [
-    path("<uuid:study_id>/ranking/", views.ranking, name="ranking"),
-    path("<uuid:study_id>/ranking/refresh/", views.refresh, name="ranking-refresh"),
-    path("<uuid:study_id>/ranking/why/<slug:slug>/", views.why, name="why"),
+    path("cros/compare/", compare.page, name="cro-compare"),
+    path("cros/compare/export.csv", compare.export_csv, name="cro-compare-csv"),
+    path("cros/compare/export.xlsx", compare.export_xlsx, name="cro-compare-xlsx"),
+    path("studies/<uuid:study_id>/ranking/", views.ranking, name="ranking"),
+    path(
+        "studies/<uuid:study_id>/ranking/refresh/",
+        views.refresh,
+        name="ranking-refresh",
+    ),
+    path("studies/<uuid:study_id>/ranking/why/<slug:slug>/", views.why, name="why"),
 ]

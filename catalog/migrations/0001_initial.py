@@ -1092,4 +1092,51 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="TrayItem",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("place", models.PositiveSmallIntegerField()),
+                (
+                    "cro",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="catalog.cro",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["user_id", "place"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "place"), name="catalog_trayitem_one_a_place"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("user", "cro"), name="catalog_trayitem_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("place__gte", 1), ("place__lte", 6)),
+                        name="catalog_trayitem_place_exists",
+                        violation_error_message="A tray holds six CROs.",
+                    ),
+                ],
+            },
+        ),
     ]

@@ -10,6 +10,7 @@ from catalog.models.claims import (
 )
 from catalog.models.registry import Trial, TrialCondition, TrialCountry, TrialRole
 from catalog.models.saved import SavedSearch
+from catalog.models.tray import TrayItem
 from catalog.models.vocabulary import Scheme, Term
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Scheme",
     "Source",
     "Term",
+    "TrayItem",
     "Trial",
     "TrialCondition",
     "TrialCountry",
