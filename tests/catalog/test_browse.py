@@ -196,6 +196,13 @@ def test_htmx_gets_only_the_part_and_the_clean_address(client):
     assert "<html" in whole.content.decode()
 
 
+def test_taking_off_the_words_loads_the_page_with_its_search_box(client):
+    CROFactory.create(name="Baltica")
+
+    assert 'results__chips" hx-boost' not in page(client, "q=baltica")
+    assert 'results__chips" hx-boost' in page(client, "size=small")
+
+
 def test_pages_keep_the_filters(client):
     CROFactory.create_batch(26)
 
