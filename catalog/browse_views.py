@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.template import Context
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
@@ -13,7 +12,6 @@ from django.views.decorators.http import require_safe
 from catalog import search
 from catalog.browse import VIEWS, Address, browse
 from catalog.tray import tray_of
-from catalog.templatetags.compare import compare_button
 from cro_portal.common.htmx import HtmxRequest
 from cro_portal.common.templates import render_fast
 
