@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.choices import Aspect
+from catalog.maps import Mark
 from catalog.models import Term
 from catalog.profile.facts import ClaimLine, Dossier, judged
 from catalog.profile.record import TrackRecord, track_record
@@ -39,7 +40,7 @@ class Country:
 @dataclass(frozen=True)
 class Countries:
     rows: Sequence[Country]
-    values: Mapping[str, int]
+    marks: Mapping[str, Mark]
     n_legal: int
     n_staff: int
     n_trials: int
@@ -47,7 +48,7 @@ class Countries:
 
 
 def countries(dossier: Dossier) -> Countries:
-    """Gather the tab: five queries. `values` are trials by country code."""
+    """Gather the tab: five queries. `marks` are for the map, by country code."""
     record = track_record([dossier.cro])
     lines = judged(dossier.of("country"), record)
     regulators = dossier.of("regulator")
@@ -90,7 +91,7 @@ def countries(dossier: Dossier) -> Countries:
 
     return Countries(
         rows=rows,
-        values={row.term.code: row.n_trials for row in rows if row.n_trials},
+        marks={row.term.code: _mark(row) for row in rows},
         n_legal=sum(known(row, "legal") for row in rows),
         n_staff=sum(known(row, "staff") for row in rows),
         n_trials=sum(row.n_trials > 0 for row in rows),
@@ -103,3 +104,11 @@ def _latest(record: TrackRecord, country: int) -> int | None:
     return max(
         (y for y, of_year in record.by_year.items() if of_year & trials), default=None
     )
+
+
+def _mark(row: Country) -> Mark:
+    """Shade a country by its trials; a mere claim is told, a mere no is neither."""
+    if row.n_trials:
+        return Mark(row.term.label, number=row.n_trials)
+    words = "presence claimed, no trial seen" if row.has_yes else "no trial seen"
+    return Mark(row.term.label, words=words)

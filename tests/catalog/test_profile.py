@@ -404,6 +404,7 @@ def test_entity_staff_trials_and_submissions_are_told_apart(client):
     assert "<dd>1</dd>" in text
     assert "URPL" in text
     assert "latest 2024" in text
+    assert "Registered trials by country" in text
     # An entity and a trial do not make staff.
     assert text.count('<td> <span class="unknown">not known') == 1
 
