@@ -548,24 +548,25 @@ class _Sheet:
                 )
 
     def evidence(self) -> list[Row]:
-        facts = Term.objects.current().filter(scheme__in=PROFILE_SCHEMES)
-        sizes = dict(facts.order_by().values_list("scheme").annotate(n=Count("pk")))
-        total = sum(sizes.values())
+        current = Term.objects.current()
+        facts = current.filter(scheme__in=PROFILE_SCHEMES).exclude(
+            pk__in=current.filter(parent__isnull=False).values("parent")
+        )
+        askable = dict(facts.order_by().values_list("pk", "scheme"))
+        total = len(askable)
         mine: dict[int, list[Claim]] = defaultdict(list)
         for claim in self.claims:
             mine[claim.cro_id].append(claim)
 
         def known(cro: CRO) -> Cell:
             lists = {scheme for pk, scheme in self.complete if pk == cro.pk}
-            n = sum(sizes.get(scheme, 0) for scheme in lists) + len(
-                {
-                    claim.term_id
-                    for claim in mine[cro.pk]
-                    if claim.term.scheme_id in sizes
-                    and claim.term.scheme_id not in lists
-                    and claim.term.deprecated_on is None
-                    and not (claim.expires_on and claim.expires_on < self.on)
-                }
+            answered = {
+                claim.term_id
+                for claim in mine[cro.pk]
+                if not (claim.expires_on and claim.expires_on < self.on)
+            }
+            n = sum(
+                term in answered or scheme in lists for term, scheme in askable.items()
             )
             return Cell(VALUE, f"{n} of {total} facts", number=float(n))
 

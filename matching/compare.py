@@ -175,10 +175,11 @@ def _picture(comparison: Comparison, standing: offer.Standing | None) -> Picture
     if standing and len(standing.criteria) >= 3:
         return Picture(
             "Points by criterion",
-            "How much of each criterion’s points a CRO gets for this study: 100 is all.",
+            "How much of each criterion’s points a CRO gets for this study: 100 is "
+            "all. A gap is not known.",
             radar(standing.criteria, list(zip(names, standing.points, strict=True))),
             [
-                (label, [f"{100 * points[at]:.0f}" for points in standing.points])
+                (label, [_percent(points[at]) for points in standing.points])
                 for at, label in enumerate(standing.criteria)
             ],
         )
@@ -207,6 +208,10 @@ def _picture(comparison: Comparison, standing: offer.Standing | None) -> Picture
 
 def _count(value: float | None) -> str:
     return "not known" if value is None else f"{value:,.0f}"
+
+
+def _percent(share: float | None) -> str:
+    return "not known" if share is None else f"{100 * share:.0f}"
 
 
 def _bars(cros: Sequence[CRO], series: Series) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from catalog import snapshot
-from catalog.models import CRO, Claim, Scheme, Term
+from catalog.models import CRO, Claim, Term
 from matching import engine, facts, features
 from matching.engine import inputs
 from matching.models import Ranking, RankingEntry
@@ -61,13 +61,14 @@ class Standing:
     """All requirements of a study, and each CRO's points by criterion.
 
     `scores` and `coverage` are shares in [0, 1]; `criteria` are the labels of
-    `points`, which holds for each CRO the share of a criterion's points it gets.
+    `points`, which holds for each CRO the share of a criterion's points it gets,
+    None where no leaf of the criterion is known.
     `problem` says why nothing could be worked out.
     """
 
     rows: tuple[NeedRow, ...] = ()
     criteria: tuple[str, ...] = ()
-    points: tuple[tuple[float, ...], ...] = ()
+    points: tuple[tuple[float | None, ...], ...] = ()
     scores: tuple[float, ...] = ()
     coverage: tuple[float, ...] = ()
     problem: str = ""
@@ -108,7 +109,7 @@ def standing(study_id: uuid.UUID, cros: Sequence[CRO], *, on: dt.date) -> Standi
                 NeedRow(
                     code=f"{term.scheme_id}:{term.code}",
                     label=term.label,
-                    scheme=_label(term.scheme),
+                    scheme=term.scheme.label,
                     importance=str(Importance(how).label),
                     is_must=how == Importance.MUST,
                     offers=tuple(
@@ -194,24 +195,22 @@ def _state(gate: Mapping[str, Any]) -> str:
 
 def _points(
     parameters: Mapping[str, Any], entry: RankingEntry | None
-) -> tuple[float, ...]:
+) -> tuple[float | None, ...]:
     """Share of each criterion's weight that a CRO gets, in [0, 1]."""
-    found = []
+    found: list[float | None] = []
     for criterion in parameters["criteria"]:
-        got = sum(
-            values["contribution"]
-            for leaf, values in zip(
+        values = [
+            value
+            for leaf, value in zip(
                 parameters["leaves"], entry.leaves if entry else (), strict=False
             )
             if leaf["criterion"] == criterion["code"]
-        )
-        found.append(got / criterion["weight"] if criterion["weight"] else 0.0)
+        ]
+        got = sum(value["contribution"] for value in values)
+        is_known = any(value["known"] for value in values) and criterion["weight"] > 0
+        found.append(min(got / criterion["weight"], 1.0) if is_known else None)
     return tuple(found)
 
 
 def _rank_of(importance: str) -> int:
     return inputs.IMPORTANCES.index(importance)
-
-
-def _label(scheme: Scheme) -> str:
-    return scheme.label

@@ -49,7 +49,7 @@ def radar(
     series: Sequence[tuple[str, Sequence[float | None]]],
     *,
     size: float = 320.0,
-    edge: float = 70.0,
+    edge: float = 92.0,
 ) -> Radar:
     """Lay out values in [0, 1] on spokes, the first straight up, then clockwise.
 
