@@ -162,7 +162,8 @@ RAISE_WANTED = """
            (study_id, wanted, done, lease_no, attempts, changed_at, error)
     SELECT id, 1, 0, 0, 0, statement_timestamp(), ''
       FROM sponsors_study
-     WHERE %(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s::uuid[])
+     WHERE archived_at IS NULL
+       AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s::uuid[]))
      ORDER BY id
         ON CONFLICT (study_id) DO UPDATE
        SET wanted = work.wanted + 1,
@@ -201,6 +202,8 @@ class RankingWorkQuerySet(models.QuerySet["RankingWork"]):
         self, study_ids: Collection[uuid.UUID] | None, *, afresh: bool
     ) -> None:
         """Ask for fresh rankings of some studies; of all with None.
+
+        Archived studies are left out.
 
         One statement that waits for whoever holds a row, so that no mark is ever
         lost to a computation that is just being published. With `afresh` the

@@ -36,6 +36,7 @@ from matching.models import (
 )
 from sponsors.models import Study
 from sponsors.needs import NeedSpec, need_of_study
+from sponsors.services import ARCHIVED
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,15 @@ def want_all_rankings() -> None:
 
 @transaction.atomic
 def request_run(*, study: Study, by: User) -> RankingRun:
-    """Ask for a fresh ranking by hand; a failed one is tried anew."""
+    """Ask for a fresh ranking by hand; a failed one is tried anew.
+
+    Raises
+    ------
+    ValidationError
+        If the study is archived.
+    """
+    if Study.objects.select_for_update().get(pk=study.pk).archived_at is not None:
+        raise ValidationError(ARCHIVED)
     want_rankings([study.pk])
     work = RankingWork.objects.get(study=study)
     return RankingRun.objects.create(study=study, wanted=work.wanted, requested_by=by)

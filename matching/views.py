@@ -16,6 +16,7 @@ from cro_portal.common.htmx import HtmxRequest, render_page
 from matching import presentation, selectors, services
 from matching.models import RankingEntry
 from sponsors.models import Study
+from sponsors.services import ARCHIVED
 
 PER_PAGE = 25
 
@@ -28,7 +29,8 @@ def _study(request: HttpRequest, study_id: UUID) -> Study:
 
 
 def _may_edit(request: HttpRequest, study: Study) -> bool:
-    return Study.objects.editable_by(request.user).filter(pk=study.pk).exists()
+    editable = Study.objects.editable_by(request.user).current()
+    return editable.filter(pk=study.pk).exists()
 
 
 @login_required
@@ -82,6 +84,8 @@ def why(request: HtmxRequest, study_id: UUID, slug: str) -> HttpResponse:
 def refresh(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Ask for a fresh ranking; also the way out of a failed one."""
     study = _study(request, study_id)
+    if study.archived_at is not None:
+        raise PermissionDenied(ARCHIVED)
     if not _may_edit(request, study):
         raise PermissionDenied("Your role may read this study, but not change it.")
     services.request_run(study=study, by=cast(User, request.user))

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -50,10 +51,18 @@ KEY = OpenApiParameter(
 
 
 def study_etag(study: Study) -> str:
-    return f'"{study.version}"'
+    return f'"{study.version}-archived"' if study.archived_at else f'"{study.version}"'
 
 
 def study_to_change(user: User, pk: str) -> Study:
+    """Return a study as `study_to_keep`, but 409 while it is archived."""
+    study = study_to_keep(user, pk)
+    if study.archived_at is not None:
+        raise Conflict(services.ARCHIVED)
+    return study
+
+
+def study_to_keep(user: User, pk: str) -> Study:
     """Return a study this person may change: 404 if not visible, 403 if only that."""
     study = Study.objects.visible_to(user).filter(pk=pk).first()
     if study is None:
@@ -69,7 +78,7 @@ def study_to_change(user: User, pk: str) -> Study:
     list=extend_schema(
         tags=["Studies"],
         summary="The studies of your sponsors",
-        description="The newest first.",
+        description="The newest first; `archived_at` is set where one is archived.",
     ),
     retrieve=extend_schema(
         tags=["Studies"],
@@ -196,6 +205,30 @@ class StudyViewSet(
         except services.StudyChanged:
             raise PreconditionFailed from None
         return self._show(study)
+
+    @extend_schema(
+        tags=["Studies"],
+        summary="Put a study into the archive",
+        description="It can be read, not changed, and is not ranked anew.",
+        request=None,
+        responses={200: StudySerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def archive(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        study = study_to_keep(person(request), self.kwargs["pk"])
+        return self._show(services.archive_study(study=study))
+
+    @extend_schema(
+        tags=["Studies"],
+        summary="Take a study out of the archive",
+        description="It is ranked anew.",
+        request=None,
+        responses={200: StudySerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def unarchive(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        study = study_to_keep(person(request), self.kwargs["pk"])
+        return self._show(services.unarchive_study(study=study))
 
     def _show(self, study: Study, status: int = 200) -> Response:
         context = self.get_serializer_context()

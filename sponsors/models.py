@@ -144,6 +144,14 @@ class StudyQuerySet(models.QuerySet["Study"]):
             ).values("sponsor")
         )
 
+    def current(self) -> "StudyQuerySet":
+        """Keep the studies that are not archived."""
+        return self.filter(archived_at__isnull=True)
+
+    def archived(self) -> "StudyQuerySet":
+        """Keep the archived ones, the newest archived first."""
+        return self.filter(archived_at__isnull=False).order_by("-archived_at", "pk")
+
 
 class Study(TimestampedModel):
     """A study that needs a CRO. What is empty is not known or not decided.
@@ -234,6 +242,12 @@ class Study(TimestampedModel):
         null=True,
         on_delete=models.SET_NULL,
         related_name="created_studies",
+    )
+    archived_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since when it is put away: kept to read, not ranked anew.",
     )
 
     objects = StudyQuerySet.as_manager()

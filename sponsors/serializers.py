@@ -258,6 +258,7 @@ class StudyListSerializer(serializers.ModelSerializer[Study]):
             "version",
             "created_at",
             "updated_at",
+            "archived_at",
         ]
 
 

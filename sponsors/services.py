@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from catalog.importers.records import TrialRecord
 from catalog.models import Term
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cro_portal.accounts.models import User
 
 ADULT_AT, ELDERLY_FROM = 18, 65
+ARCHIVED = "This study is archived. Take it out of the archive to change or rank it."
 
 
 class StudyChanged(Exception):
@@ -242,6 +244,30 @@ def set_weights(
     return study
 
 
+@transaction.atomic
+def archive_study(*, study: Study) -> Study:
+    """Put a study away: it can be read, not changed, and is not ranked anew.
+
+    Archiving what is archived changes nothing.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.archived_at is None:
+        study.archived_at = timezone.now()
+        study.save(update_fields=["archived_at", "updated_at"])
+    return study
+
+
+@transaction.atomic
+def unarchive_study(*, study: Study) -> Study:
+    """Take a study out of the archive; it is ranked anew."""
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.archived_at is not None:
+        study.archived_at = None
+        study.save(update_fields=["archived_at", "updated_at"])
+        study_changed.send(sender=Study, study_id=study.pk)
+    return study
+
+
 def check_weights(values: Mapping[str, float]) -> dict[str, float]:
     """Give the weights in the order of the criteria.
 
@@ -418,6 +444,8 @@ def _known_fields(values: Mapping[str, Any]) -> dict[str, Any]:
 def _lock(study: Study, expected_version: int) -> Study:
     """Give the study as it is now, locked until the transaction ends."""
     now = Study.objects.select_for_update().get(pk=study.pk)
+    if now.archived_at is not None:
+        raise ValidationError(ARCHIVED)
     if now.version != expected_version:
         changes = now.changes.filter(version__gt=expected_version)
         raise StudyChanged(

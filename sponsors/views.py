@@ -13,7 +13,11 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+)
 
 from catalog.importers import fetch
 from catalog.importers.records import RecordError, TrialRecord
@@ -58,9 +62,13 @@ def refuse_too_large(view: Callable[..., HttpResponse]) -> Callable[..., HttpRes
 @login_required
 @require_GET
 def study_list(request: HttpRequest) -> HttpResponse:
-    studies = Study.objects.visible_to(request.user).select_related("sponsor")
+    own = Study.objects.visible_to(request.user).select_related("sponsor")
+    shows_archived = "archived" in request.GET
+    studies = own.archived() if shows_archived else own.current()
     context = {
         "page": Paginator(studies, PER_PAGE).get_page(request.GET.get("page")),
+        "shows_archived": shows_archived,
+        "n_archived": own.archived().count(),
         "may_create": Sponsor.objects.editable_by(request.user).exists(),
     }
     return render(request, "sponsors/study_list.html", context)
@@ -130,12 +138,33 @@ def study_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     study = get_object_or_404(
         Study.objects.visible_to(request.user).select_related("sponsor"), pk=pk
     )
+    may_change = Study.objects.editable_by(request.user).filter(pk=pk).exists()
     context = {
         "study": study,
         "shown": selectors.study_page(study),
-        "may_edit": Study.objects.editable_by(request.user).filter(pk=pk).exists(),
+        "may_edit": may_change and study.archived_at is None,
+        "may_archive": may_change,
     }
     return render(request, "sponsors/study_detail.html", context)
+
+
+@login_required
+@require_POST
+def study_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
+    study = services.archive_study(study=_changeable(request, pk))
+    messages.success(
+        request,
+        "The study is archived: its last ranking stays to read, no new one is made.",
+    )
+    return redirect(study)
+
+
+@login_required
+@require_POST
+def study_unarchive(request: HttpRequest, pk: UUID) -> HttpResponse:
+    study = services.unarchive_study(study=_changeable(request, pk))
+    messages.success(request, "The study is out of the archive and is ranked anew.")
+    return redirect(study)
 
 
 @refuse_too_large
@@ -264,6 +293,14 @@ def _scheme(request: HttpRequest) -> str:
 
 
 def _editable(request: HttpRequest, pk: UUID) -> Study:
+    """Give a study to edit, as `_changeable`; 403 also while it is archived."""
+    study = _changeable(request, pk)
+    if study.archived_at is not None:
+        raise PermissionDenied(services.ARCHIVED)
+    return study
+
+
+def _changeable(request: HttpRequest, pk: UUID) -> Study:
     """Give the study, 404 when the person may not see it, 403 when only that."""
     study = get_object_or_404(
         Study.objects.visible_to(request.user).select_related("sponsor"), pk=pk

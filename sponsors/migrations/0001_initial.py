@@ -310,6 +310,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "archived_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="Since when it is put away: kept to read, not ranked anew.",
+                        null=True,
+                    ),
+                ),
+                (
                     "sponsor",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,

@@ -18,6 +18,7 @@ from matching.selectors import RankingState, RunState, ranking_page, run_state
 from matching.tasks import recompute_ranking, sweep
 from sponsors.models import Study
 from sponsors.needs import NeedSpec, RequirementSpec, need_of_study
+from sponsors.services import archive_study, unarchive_study
 from sponsors.signals import study_changed
 from tests.changes import mark_changed, mark_vocabulary_changed
 from tests.factories import (
@@ -515,3 +516,18 @@ def test_the_need_is_read_at_the_study_s_version(study):
     study.asked.save()
     Study.objects.update(version=2)
     assert need_of_study(study.pk).spec.requirements == ()
+
+
+def test_an_archived_study_is_not_ranked_anew(study):
+    announce(study)
+    services.recompute(study.pk)
+    wanted = work_of(study).wanted
+    archive_study(study=study)
+    services.want_all_rankings()
+    services.want_anew([study.pk])
+    with pytest.raises(ValidationError, match="This study is archived"):
+        services.request_run(study=study, by=UserFactory.create())
+    assert work_of(study).wanted == wanted
+    assert services.recompute(study.pk) is False
+    unarchive_study(study=study)
+    assert services.recompute(study.pk) is True

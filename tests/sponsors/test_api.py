@@ -425,3 +425,29 @@ def test_making_a_study_costs_the_same_for_any_number_of_requirements(
     }
     with django_assert_max_num_queries(25):
         assert owner.post(STUDIES, body).status_code == 201
+
+
+def test_archive_and_unarchive(owner, study):
+    before = owner.get(address(study))
+    archived = owner.post(f"{address(study)}archive/")
+    assert archived.status_code == 200
+    assert archived.json()["archived_at"]
+    assert archived.headers["ETag"] != before.headers["ETag"]
+    refused = owner.patch(
+        address(study), {"title": "B"}, headers={"If-Match": archived.headers["ETag"]}
+    )
+    assert is_problem(refused, 409)["detail"].startswith("This study is archived")
+    assert is_problem(owner.post(f"{address(study)}ranking/"), 409)
+    assert owner.post(f"{address(study)}unarchive/").json()["archived_at"] is None
+    assert owner.get(address(study)).headers["ETag"] == before.headers["ETag"]
+
+
+@pytest.mark.parametrize("action", ["archive", "unarchive"])
+def test_archiving_is_refused_to_readers_and_other_sponsors(study, action):
+    reader = MembershipFactory.create(sponsor=study.sponsor, role=Role.OBSERVER)
+    stranger = MembershipFactory.create()
+    path = f"{address(study)}{action}/"
+    assert is_problem(client_of(reader.user).post(path), 403)
+    assert is_problem(client_of(stranger.user).post(path), 404)
+    study.refresh_from_db()
+    assert study.archived_at is None

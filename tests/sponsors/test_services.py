@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from catalog.importers.ctgov import parse_study, read_study
 from matching.engine import inputs
 from sponsors import criteria, services
+from sponsors.criteria import DEFAULT_WEIGHTS
 from sponsors.models import Requirement, Study, Weights
 from sponsors.wanted import Wanted, find_terms, read_lines
 from tests.catalog.importers.ctgov_records import (
@@ -569,3 +570,40 @@ def test_requirements_of_other_studies_are_left_alone(member, words):
         study=one, expected_version=1, by=member.user, requirements=[]
     )
     assert Requirement.objects.current().get().study == two
+
+
+# The archive
+
+
+def test_an_archived_study_is_kept_as_it_is(member, announced):
+    study = services.create_study(
+        sponsor=member.sponsor, by=member.user, values={"title": "Put away"}
+    )
+    archived = services.archive_study(study=study)
+    again = services.archive_study(study=study)
+    assert again.archived_at == archived.archived_at is not None
+    assert len(announced) == 1
+    for change in (
+        lambda: services.update_study(
+            study=study, expected_version=1, by=member.user, values={"title": "Other"}
+        ),
+        lambda: services.set_weights(
+            study=study,
+            expected_version=1,
+            by=member.user,
+            values=dict.fromkeys(DEFAULT_WEIGHTS, 1),
+        ),
+    ):
+        with pytest.raises(ValidationError, match="This study is archived"):
+            change()
+    study.refresh_from_db()
+    assert (study.title, study.version) == ("Put away", 1)
+
+
+def test_a_study_out_of_the_archive_is_announced(member, announced):
+    study = StudyFactory.create(sponsor=member.sponsor)
+    services.unarchive_study(study=study)
+    assert announced == []
+    services.archive_study(study=study)
+    assert services.unarchive_study(study=study).archived_at is None
+    assert announced == [(study.pk, True)]

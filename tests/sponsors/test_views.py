@@ -140,7 +140,7 @@ def test_the_list_takes_the_same_queries_for_any_length(
     browser, member, n, django_assert_num_queries
 ):
     StudyFactory.create_batch(n, sponsor=member.sponsor)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         browser.get(LIST)
 
 
@@ -627,3 +627,41 @@ def test_suggestions_take_any_words(browser, words, query, status):
 )
 def test_no_line_is_given_for_a_term_that_cannot_be_asked(browser, words, query):
     assert browser.get(reverse("sponsors:term-row"), query).status_code == 404
+
+
+# The archive
+
+
+def test_an_archived_study_leaves_the_list_and_comes_back(browser, study):
+    shown = browser.post(page("archive", study), follow=True)
+    assert "The study is archived" in text_of(shown)
+    assert page("edit", study) not in text_of(shown)
+    plain = text_of(browser.get(LIST))
+    assert study.title not in plain
+    assert "Archived (1)" in plain
+    assert study.title in text_of(browser.get(LIST + "?archived"))
+    shown = browser.post(page("unarchive", study), follow=True)
+    assert page("edit", study) in text_of(shown)
+    plain = text_of(browser.get(LIST))
+    assert study.title in plain
+    assert "Archived (" not in plain
+
+
+@pytest.mark.parametrize("name", ["edit", "weights"])
+def test_an_archived_study_is_not_edited(browser, study, name):
+    services.archive_study(study=study)
+    for answer in (browser.get(page(name, study)), browser.post(page(name, study))):
+        assert answer.status_code == 403
+        assert "This study is archived" in text_of(answer)
+
+
+@pytest.mark.parametrize("name", ["archive", "unarchive"])
+def test_who_may_not_change_a_study_may_not_archive_it(browser, member, study, name):
+    stranger = StudyFactory.create()
+    assert browser.post(page(name, stranger)).status_code == 404
+    assert browser.get(page(name, study)).status_code == 405
+    member.role = Role.OBSERVER
+    member.save()
+    assert page(name, study) not in text_of(browser.get(page("detail", study)))
+    assert browser.post(page(name, study)).status_code == 403
+    assert not Study.objects.archived().exists()

@@ -54,11 +54,11 @@ class Command(BaseCommand):
     @transaction.atomic
     def _ask(self, study_id: uuid.UUID | None) -> dict[uuid.UUID, int]:
         """Raise the marks; return what each study's work must reach."""
-        studies = Study.objects.all()
+        studies = Study.objects.current()
         if study_id:
             studies = studies.filter(pk=study_id)
             if not studies.exists():
-                raise CommandError(f"There is no study {study_id}.")
+                raise CommandError(f"There is no study {study_id}, or it is archived.")
         services.want_anew(list(studies.order_by("pk").values_list("pk", flat=True)))
         works = RankingWork.objects.filter(study__in=studies)
         return dict(works.values_list("pk", "wanted"))

@@ -10,7 +10,7 @@ from matching import hints, services
 from tests.factories import ClaimFactory, MembershipFactory, TermFactory
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "api.md"
-EXPECTED = [200, 200, 200, 201, 202, 200, 200, 200]
+EXPECTED = [200, 200, 200, 201, 202, 200, 200, 200, 200]
 
 
 def requests_of_the_tutorial():
@@ -62,10 +62,12 @@ def test_every_request_of_the_tutorial_works(client, make_token, monkeypatch):
             services.recompute(response.json()["study"])
 
     assert [answer.status_code for answer in answers] == EXPECTED
-    cros, terms, matched, _, _, run, ranking, changed = [a.json() for a in answers]
+    *first, ranking, changed, archived = [answer.json() for answer in answers]
+    cros, terms, matched, _, _, run = first
     assert cros["count"] == 1
     assert terms["results"][0]["code"] == "pl"
     assert len(matched["results"]) == 1
     assert run["state"] == "done"
     assert ranking["ranking"]["results"]
     assert changed["participants"] == 300
+    assert archived["archived_at"]
