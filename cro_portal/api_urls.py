@@ -4,6 +4,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from catalog.api import router as catalog_router
+from catalog.compare_api import CompareView
 from cro_portal.common.routes import ApiRoot, OpenApiRenderers, UnknownAddress
 from matching.api import MatchView, StudyRankingView
 from matching.api import router as matching_router
@@ -12,6 +13,7 @@ from sponsors.api import router as sponsors_router
 app_name = "api"
 urlpatterns = [
     path("", ApiRoot.as_view(), name="root"),
+    path("cros/compare/", CompareView.as_view(), name="cro-compare"),
     path("", include(catalog_router.urls)),
     path("", include(sponsors_router.urls)),
     path(
