@@ -200,6 +200,7 @@ class StudyViewSet(
                     by=person(request),
                     values=values,
                     requirements=requirements,
+                    weights_follow=weights is not None,
                 )
                 study = _weigh(study, weights, person(request))
         except services.StudyChanged:

@@ -4,6 +4,7 @@ The same as `matching.engine` has them (a test compares the two): the demand sid
 stands below the engine and may not import it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -46,3 +47,35 @@ CRITERIA = (
     Criterion("fit", "Fit", 0.04, "Work for sponsors of the same size."),
 )
 DEFAULT_WEIGHTS = {criterion.code: criterion.default for criterion in CRITERIA}
+
+ALWAYS_ASKED = ("project_management", "scalability", "quality")
+"""Criteria with a question that every study asks."""
+
+ASKED_BY = {
+    "condition": "expertise",
+    "therapeutic_area": "expertise",
+    "phase": "expertise",
+    "modality": "expertise",
+    "population": "expertise",
+    "country": "geography",
+    "regulator": "geography",
+    "service": "services",
+    "engagement": "services",
+    "technology": "technology",
+    "certification": "quality",
+}
+"""The criterion that a requirement of each list asks about."""
+
+
+def asked_criteria(schemes: Collection[str], sponsor_size: str) -> list[Criterion]:
+    """Give the criteria a study asks about, in order; only their weights count.
+
+    Parameters
+    ----------
+    schemes : the lists of the study's requirements
+    sponsor_size : the study's, empty where not known
+    """
+    asked = {*ALWAYS_ASKED, *(ASKED_BY[scheme] for scheme in schemes)}
+    if sponsor_size:
+        asked.add("fit")
+    return [criterion for criterion in CRITERIA if criterion.code in asked]

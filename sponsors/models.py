@@ -1,6 +1,7 @@
 """Who asks: sponsors, their people, their studies and what each study needs."""
 
 import uuid
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -49,6 +50,7 @@ STUDY_FIELDS = (
 
 MAX_PARTICIPANTS = 10_000_000
 MAX_SITES = 100_000
+NO_STAFF = "Staff needed must be above 0, or empty if not known."
 
 
 class SponsorQuerySet(models.QuerySet["Sponsor"]):
@@ -222,7 +224,12 @@ class Study(TimestampedModel):
         decimal_places=2,
         null=True,
         blank=True,
-        validators=[MinValueValidator(0)],
+        validators=[
+            MinValueValidator(
+                Decimal("0.01"),
+                NO_STAFF,
+            )
+        ],
         help_text="Full-time equivalents; empty: 2 + sites / 7 + countries / 2.",
     )
     sponsor_size = models.CharField(max_length=5, choices=SizeClass, blank=True)

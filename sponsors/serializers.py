@@ -24,7 +24,13 @@ from cro_portal.common.fields import (
 )
 from sponsors.choices import Importance, Sex
 from sponsors.criteria import CRITERIA
-from sponsors.models import MAX_PARTICIPANTS, MAX_SITES, Requirement, Study
+from sponsors.models import (
+    MAX_PARTICIPANTS,
+    MAX_SITES,
+    NO_STAFF,
+    Requirement,
+    Study,
+)
 from sponsors.services import current_weights
 from sponsors.wanted import (
     SCHEMES,
@@ -175,8 +181,9 @@ class StudyFieldsSerializer(StrictSerializer):
     staff_needed_fte = Number(
         required=False,
         allow_null=True,
-        min_value=0,
+        min_value=0.01,
         max_value=MAX_STAFF,
+        error_messages={"min_value": NO_STAFF},
         help_text="Full-time equivalents; left out: 2 + sites / 7 + countries / 2.",
     )
     sponsor_size = OneOf(choices=SizeClass.choices, required=False)

@@ -16,7 +16,7 @@ from catalog.models import Term
 from catalog.text import lookup_key
 from catalog.vocabulary import TermResolver
 from sponsors.choices import WeightMethod
-from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
+from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS, asked_criteria
 from sponsors.models import (
     STUDY_FIELDS,
     Requirement,
@@ -161,6 +161,7 @@ def update_study(
     by: "User",
     values: Mapping[str, Any] | None = None,
     requirements: Sequence[Wanted] | None = None,
+    weights_follow: bool = False,
 ) -> Study:
     """Change fields, requirements or both; the version rises by one.
 
@@ -171,13 +172,16 @@ def update_study(
     expected_version : the version that `by` read
     values : fields of `STUDY_FIELDS`; those left out stay
     requirements : everything the study asks for from now on; None leaves them
+    weights_follow : `set_weights` comes next in the same transaction, so the
+        weights that hold now need not fit what is asked from now on
 
     Raises
     ------
     StudyChanged
         When the study is past `expected_version`.
     ValidationError
-        By field, or under `requirements`.
+        By field, or under `requirements`; there too when none of what the study
+        then asks about has a weight.
     """
     study = _lock(study, expected_version)
     before = {name: getattr(study, name) for name in STUDY_FIELDS}
@@ -199,6 +203,8 @@ def update_study(
         until_version=study.version
     )
     _begin(study, begun)
+    if not weights_follow and (problem := unrankable(study, current_weights(study))):
+        raise ValidationError({"requirements": [problem]})
     study_changed.send(sender=Study, study_id=study.pk)
     return study
 
@@ -225,10 +231,13 @@ def set_weights(
     StudyChanged
         When the study is past `expected_version`.
     ValidationError
-        Under `weights`, when `check_weights` refuses them.
+        Under `weights`, when `check_weights` refuses them or the study asks
+        about none of the criteria that have one.
     """
     weights = check_weights(values)
     study = _lock(study, expected_version)
+    if problem := unrankable(study, weights):
+        raise ValidationError({"weights": [problem]})
     if _shares(weights) == _shares(current_weights(study)):
         return study
     _next_version(study, by, {})
@@ -295,6 +304,20 @@ def check_weights(values: Mapping[str, float]) -> dict[str, float]:
     if problems:
         raise ValidationError({"weights": problems})
     return {criterion.code: float(values[criterion.code]) for criterion in CRITERIA}
+
+
+def unrankable(study: Study, weights: Mapping[str, float]) -> str:
+    """Say why no ranking is possible with these weights; empty when one is."""
+    schemes = study.requirements.current().values_list("term__scheme_id", flat=True)
+    asked = asked_criteria(set(schemes), study.sponsor_size)
+    if any(weights[criterion.code] > 0 for criterion in asked):
+        return ""
+    return (
+        "No ranking is possible like this: every criterion with a weight is one the "
+        "study asks nothing about. It asks about "
+        f"{', '.join(criterion.label for criterion in asked)}. Give one of these a "
+        "weight, or ask for something in a criterion that has one."
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import uuid
+from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
 
@@ -266,7 +267,12 @@ class Migration(migrations.Migration):
                         help_text="Full-time equivalents; empty: 2 + sites / 7 + countries / 2.",
                         max_digits=8,
                         null=True,
-                        validators=[django.core.validators.MinValueValidator(0)],
+                        validators=[
+                            django.core.validators.MinValueValidator(
+                                Decimal("0.01"),
+                                "Staff needed must be above 0, or empty if not known.",
+                            )
+                        ],
                         verbose_name="staff needed",
                     ),
                 ),

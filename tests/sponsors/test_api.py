@@ -155,6 +155,7 @@ NO_WEIGHT = dict.fromkeys(FULL["weights"], 0)
         ({"is_rare_disease": "yes"}, "/is_rare_disease", "true or false"),
         ({"further_studies": -1}, "/further_studies", "greater"),
         ({"staff_needed_fte": {}}, "/staff_needed_fte", "Give a number"),
+        ({"staff_needed_fte": 0}, "/staff_needed_fte", "must be above 0, or empty"),
         ({"sponsor_size": "huge"}, "/sponsor_size", "small, mid, large"),
         ({"sex": ["ALL"]}, "/sex", "Give one of"),
         ({"colour": "red"}, "/colour", "no such field"),
@@ -451,3 +452,16 @@ def test_archiving_is_refused_to_readers_and_other_sponsors(study, action):
     assert is_problem(client_of(stranger.user).post(path), 404)
     study.refresh_from_db()
     assert study.archived_at is None
+
+
+def test_a_change_may_bring_weights_for_what_it_asks_anew(owner, words):
+    only_services = {**NO_WEIGHT, "services": 1}
+    made = owner.post(STUDIES, {**FULL, "weights": only_services})
+    only_countries = {"requirements": [{"scheme": "country", "code": "pl"}]}
+    match = {"if-match": made.headers["ETag"]}
+    url = made.json()["url"]
+    refused = owner.patch(url, only_countries, headers=match)
+    assert refused.status_code == 400
+    assert "No ranking is possible" in refused.content.decode()
+    both = {**only_countries, "weights": {**NO_WEIGHT, "geography": 1}}
+    assert owner.patch(url, both, headers=match).status_code == 200

@@ -1,17 +1,19 @@
 import datetime as dt
 import threading
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from catalog.importers.ctgov import parse_study, read_study
-from matching.engine import inputs
+from matching.engine import inputs, leaves
+from matching.engine.asked import LEAF_OF_SCHEME
 from sponsors import criteria, services
 from sponsors.criteria import DEFAULT_WEIGHTS
 from sponsors.models import Requirement, Study, Weights
-from sponsors.wanted import Wanted, find_terms, read_lines
+from sponsors.wanted import SCHEMES, Wanted, find_terms, read_lines
 from tests.catalog.importers.ctgov_records import (
     make_study,
     needs_real_records,
@@ -512,7 +514,7 @@ def test_the_same_record_twice_at_the_same_time_makes_one_study(member):
 
 
 def test_a_change_of_weights_makes_a_new_row_and_a_new_version(member, announced):
-    study = make(member)
+    study = make(member, sponsor_size="small")
     points = dict.fromkeys(criteria.DEFAULT_WEIGHTS, 0) | {"expertise": 60, "fit": 40}
     study = services.set_weights(
         study=study, expected_version=1, by=member.user, values=points
@@ -556,6 +558,54 @@ def test_weights_that_weigh_nothing_are_refused(member, change, sentence):
     [message] = caught.value.message_dict["weights"]
     assert sentence in message
     assert not Weights.objects.exists()
+
+
+def only(*codes):
+    return dict.fromkeys(criteria.DEFAULT_WEIGHTS, 0) | dict.fromkeys(codes, 1)
+
+
+def test_weights_on_nothing_the_study_asks_are_refused(member, words):
+    study = make(member, Wanted("country", "pl"), sponsor_size="")
+    weigh = partial(
+        services.set_weights, study=study, expected_version=1, by=member.user
+    )
+    with pytest.raises(ValidationError) as caught:
+        weigh(values=only("services", "fit"))
+    [message] = caught.value.message_dict["weights"]
+    assert "asks about Geography, Project management, Scalability, Quality" in message
+    assert not Weights.objects.exists()
+    assert weigh(values=only("geography")).version == 2
+
+
+def test_a_change_that_leaves_nothing_with_a_weight_is_refused(member, words):
+    study = make(member, Wanted("country", "pl"), Wanted("service", "monitoring"))
+    services.set_weights(
+        study=study, expected_version=1, by=member.user, values=only("services")
+    )
+    change = partial(
+        services.update_study, study=study, expected_version=2, by=member.user
+    )
+    with pytest.raises(ValidationError) as caught:
+        change(requirements=[Wanted("country", "pl")])
+    assert "No ranking is possible" in caught.value.message_dict["requirements"][0]
+    study.refresh_from_db()
+    assert (study.version, asked(study).keys()) == (2, {"pl", "monitoring"})
+
+
+def test_no_staff_at_all_is_no_need(member):
+    with pytest.raises(ValidationError) as caught:
+        make(member, staff_needed_fte=Decimal(0))
+    assert caught.value.message_dict == {
+        "staff_needed_fte": ["Staff needed must be above 0, or empty if not known."]
+    }
+
+
+def test_what_is_asked_is_what_the_engine_takes_as_asked():
+    of_leaf = {leaf: code for code, inside in leaves.TREE.items() for leaf in inside}
+    assert {
+        scheme: of_leaf[LEAF_OF_SCHEME.get(scheme, "services")] for scheme in SCHEMES
+    } == criteria.ASKED_BY
+    assert set(criteria.ALWAYS_ASKED) == {of_leaf[leaf] for leaf in leaves.ALWAYS_ASKED}
 
 
 def test_the_criteria_are_the_engines():
