@@ -100,6 +100,14 @@ class Asked:
         for j, term in enumerate(self.need.requirements.term.tolist()):
             leaf = LEAF_OF_SCHEME.get(self.scheme(term), "services")
             found.setdefault(leaf, []).append(j)
+        # Beside a condition its area says nothing more; alone it stands for one.
+        conditions = [
+            j
+            for j in found.get("condition", ())
+            if self.scheme(int(self.need.requirements.term[j])) == "condition"
+        ]
+        if conditions:
+            found["condition"] = conditions
         return {leaf: tuple(positions) for leaf, positions in found.items()}
 
     def terms_of(self, leaf: str) -> tuple[int, ...]:
@@ -186,7 +194,9 @@ class Asked:
         """By term: as `is_asked_place`, for conditions and therapeutic areas."""
         prepared = self.prepared
         found: set[int] = set()
-        for term in self.terms_of("condition"):
+        for term in self.need.requirements.term.tolist():
+            if self.scheme(term) not in CONDITION_SCHEMES:
+                continue
             found.update(self.at_or_under(term))
             for number in prepared.trees_of_term[term]:
                 for depth in range(1, len(number)):

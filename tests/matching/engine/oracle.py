@@ -296,7 +296,8 @@ class Oracle:
         return min(1.0, math.log(1 + n) / math.log(1 + need))
 
     def conditions(self):
-        return [a[1] for a in self.of("condition", "therapeutic_area")]
+        named = [a[1] for a in self.of("condition")]
+        return named or [a[1] for a in self.of("therapeutic_area")]
 
     def countries_of(self, term):
         if self.scheme[term] in ("country", "region"):
