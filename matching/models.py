@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from cro_portal.accounts.models import User
 
+KEPT_PLACES = 200
+"""So many first places of a ranking are kept with their reasons."""
+KEPT_NEAR_MISSES = 50
+"""And so many near misses, wherever they stand."""
+
 MAX_ATTEMPTS = 5
 """After so many attempts a ranking has failed and waits for a person."""
 

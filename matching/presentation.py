@@ -8,11 +8,20 @@ from django.core.paginator import Page
 from django.urls import reverse
 
 from catalog.models import CRO, Claim
-from matching.models import Group, Ranking, RankingEntry
-from matching.sentences import gate_sentence, leaf_label, sentence
+from matching.models import (
+    KEPT_NEAR_MISSES,
+    KEPT_PLACES,
+    Group,
+    Ranking,
+    RankingEntry,
+)
+from matching.sentences import counted, gate_words, leaf_label, sentence
 
 ENOUGH_EVIDENCE = 0.5
 """Below this coverage no point score is a headline (METHOD section 5)."""
+
+STRONG = 0.75
+"""From this value on a leaf is called strong."""
 
 NOTABLE_LOSS = 0.005
 """A leaf that costs less than half a point is nobody's weakest link."""
@@ -25,7 +34,7 @@ class GateChip:
     label: str
     state: str  # pass, fail, unknown
     is_waived: bool
-    sentence: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,8 @@ class FactLine:
     is_disputed: bool
     is_unknown: bool
     claims: Sequence[Claim]
-    trials: Sequence[Mapping[str, str]]
+    trials: Sequence[Mapping[str, Any]]
+    n_more_trials: int
 
 
 @dataclass(frozen=True)
@@ -94,12 +104,13 @@ class EntryView:
     @property
     def all_met_label(self) -> str:
         n = len(self.gates)
-        return "The must-have" if n == 1 else f"All {n} must-haves"
+        return {1: "The must-have", 2: "Both must-haves"}.get(n, f"All {n} must-haves")
 
     @property
     def weakest(self) -> LeafLine | None:
         """The leaf that costs the most points; None when nothing notable is lost."""
-        worst = max(self.leaves, key=lambda leaf: leaf.loss, default=None)
+        weak = [leaf for leaf in self.leaves if leaf.value < STRONG]
+        worst = max(weak, key=lambda leaf: leaf.loss, default=None)
         if worst is None or worst.loss < NOTABLE_LOSS:
             return None
         return worst
@@ -164,7 +175,7 @@ def _gates(ranking: Ranking, entry: RankingEntry) -> list[GateChip]:
             label=gate["label"],
             state=found["state"],
             is_waived=found["waived"],
-            sentence=gate_sentence(found["state"], found["fact"]),
+            words=gate_words(found["state"], found["fact"]),
         )
         for gate, found in zip(ranking.parameters["gates"], entry.gates, strict=True)
     ]
@@ -188,6 +199,12 @@ def entry_view(ranking: Ranking, entry: RankingEntry) -> EntryView:
     )
 
 
+def _n_more(fact: Mapping[str, Any]) -> int:
+    """How many trials a fact counts beyond those it shows."""
+    shown = len(fact["trials"])
+    return max(int(fact["numbers"].get("n_trials", shown)) - shown, 0) if shown else 0
+
+
 def _fact_line(
     leaf: str, fact: Mapping[str, Any], claims: Mapping[str, Claim]
 ) -> FactLine:
@@ -197,6 +214,7 @@ def _fact_line(
         is_unknown=fact["kind"] == "nothing",
         claims=[claims[uuid] for uuid in fact["claims"] if uuid in claims],
         trials=fact["trials"],
+        n_more_trials=_n_more(fact),
     )
 
 
@@ -281,17 +299,23 @@ def places(ranking: Ranking, group: Group | None, kept: Page, may_edit: bool) ->
         tabs=tabs,
         current_tab="All" if group is None else group.label,
         entries=[entry_view(ranking, entry) for entry in kept],
-        note=_kept_note(shown, kept.paginator.count),
+        note=_kept_note(group, shown, kept.paginator.count),
         nothing=None if kept.paginator.count else _nothing(ranking, group, may_edit),
     )
 
 
-def _kept_note(n_all: int, n_kept: int) -> str:
+def _kept_note(group: Group | None, n_all: int, n_kept: int) -> str:
     if not n_kept or n_kept >= n_all:
         return ""
+    of_group = "" if group is None else f" of {n_all:,}"
+    near = (
+        f", and of the near misses the first {KEPT_NEAR_MISSES}"
+        if group is None
+        else ""
+    )
     return (
-        f"The first {n_kept:,} of {n_all:,} CROs are kept with their reasons; "
-        "the others are counted above."
+        f"{counted(n_kept, 'place')}{of_group} shown: the first {KEPT_PLACES} of the "
+        f"ranking{near}. The others are counted; ask for one by its name."
     )
 
 

@@ -4,9 +4,14 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils import timezone
+
 from catalog.models import Claim
 from matching.models import Group, Ranking, RankingEntry, RankingRun, RankingWork
 from sponsors.models import Study
+
+SLOW_AFTER = dt.timedelta(seconds=20)
+"""A ranking takes a second or two; after so long something is in its way."""
 
 
 class RankingState(StrEnum):
@@ -55,6 +60,22 @@ class RankingStatus:
         """Whether asking again soon will show nothing new by itself."""
         return self.state is not RankingState.UPDATING
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a ranking is longer on its way than it should be."""
+        return not self.is_settled and self._waited > SLOW_AFTER
+
+    @property
+    def token(self) -> str:
+        """Changes with whatever the page would show differently."""
+        newest = self.ranking.pk if self.ranking else None
+        tens = "" if self.is_settled else int(self._waited.total_seconds() // 10)
+        return f"{newest}-{self.state}-{tens}"
+
+    @property
+    def _waited(self) -> dt.timedelta:
+        return timezone.now() - self.since if self.since else dt.timedelta()
+
 
 @dataclass(frozen=True)
 class RankingPage(RankingStatus):
@@ -99,8 +120,12 @@ def ranking_page(study: Study) -> RankingPage:
 
 def claims_behind(entry: RankingEntry) -> dict[str, Claim]:
     """The claims an entry's reasons and gates stand on, by uuid."""
-    facts = [fact for reason in entry.reasons for fact in reason["facts"]]
-    uuids = {uuid for fact in facts for uuid in fact["claims"]}
+    uuids = {
+        uuid
+        for reason in entry.reasons
+        for fact in reason["facts"]
+        for uuid in fact["claims"]
+    }
     claims = Claim.objects.filter(uuid__in=uuids).select_related("source", "term")
     return {str(claim.uuid): claim for claim in claims}
 

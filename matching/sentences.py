@@ -31,6 +31,10 @@ LEAF_LABELS = {
 }
 
 
+FEW_CASES = 100
+"""From so many cases on, the peers' mean moves a rate by less than it can show."""
+
+
 def leaf_label(name: str) -> str:
     return LEAF_LABELS.get(name, name.replace("_", " ").capitalize())
 
@@ -82,16 +86,16 @@ def _condition(fact: Fact, n: Numbers) -> str:
     trials, need = n.get("n_trials", 0), n.get("need", 10)
     if not trials:
         text = (
-            "No registered trial in these or related conditions names it. "
+            "No registered trial in the conditions asked for or related ones names it. "
             "Registers name a CRO in few trials, so this stays open."
         )
     else:
         exact = n.get("n_exact", 0)
         text = (
-            f"{counted(trials, 'registered trial')} in these or related conditions, "
-            f"{amount(exact, 0)} in exactly these or narrower ones. Weighed by "
-            f"closeness and age they count as {amount(n.get('n_eff', 0))}; "
-            f"{amount(need, 0)} would be full marks."
+            f"{counted(trials, 'registered trial')} in the conditions asked for or "
+            f"related ones, {amount(exact, 0)} of them in the very conditions or "
+            "narrower ones. Weighed by closeness and age they count as "
+            f"{amount(n.get('n_eff', 0))}; {amount(need, 0)} would be full marks."
         )
     if n.get("claimed"):
         text += f" It states {counted(n['claimed'], 'further trial')} of its own."
@@ -102,13 +106,13 @@ def _phase(fact: Fact, n: Numbers) -> str:
     trials = n.get("n_trials", 0)
     if not trials:
         return (
-            "No registered trial in the asked phase and therapeutic area names it. "
+            "No registered trial in the asked phase and a related disease names it. "
             "Registers name a CRO in few trials, so this stays open."
         )
     return (
-        f"{counted(trials, 'registered trial')} in the asked phase and therapeutic "
-        f"area; weighed by age they count as {amount(n.get('n_eff', 0))} of "
-        f"{amount(n.get('need', 10), 0)}."
+        f"{counted(trials, 'registered trial')} in the asked phase and in a branch of "
+        "diseases that the study's conditions belong to; weighed by age they count as "
+        f"{amount(n.get('n_eff', 0))} of {amount(n.get('need', 10), 0)}."
     )
 
 
@@ -144,7 +148,7 @@ def _rate(success: str, trials: str) -> Callable[[Fact, Numbers], str]:
         if not n.get("n"):
             return f"Not known: no figures on {trials}."
         peers = ""
-        if "peer_mean" in n:
+        if "peer_mean" in n and n["n"] < FEW_CASES:
             peers = (
                 f" Few cases say little, so the rate is drawn towards the declared "
                 f"mean of peers, {percent(n['peer_mean'])}."
@@ -214,7 +218,7 @@ def _sponsor_size(fact: Fact, n: Numbers) -> str:
         return "Not known: no registered trial with a sponsor of known size."
     return (
         f"{amount(n.get('successes', 0), 0)} of {counted(n['n'], 'registered trial')} "
-        "were for sponsors of your size."
+        "were for sponsors of your size; half of them would be full marks."
     )
 
 
@@ -245,12 +249,16 @@ def sentence(leaf: str, fact: Fact) -> str:
     return say(fact, fact.get("numbers") or {})
 
 
-def gate_sentence(state: str, fact: Fact) -> str:
-    """Say why a must is passed, failed or open."""
-    label = _label(fact)
+def gate_words(state: str, fact: Fact) -> str:
+    """Say why a must is passed, failed or open, without naming it."""
     trials = (fact.get("numbers") or {}).get("n_trials", 0)
     if state == "unknown":
-        return f"{label}: nobody has said, so it has to be asked."
+        return "nobody has said, so it has to be asked"
     if trials and state == "pass":
-        return f"{label}: shown by {counted(trials, 'registered trial')}."
-    return f"{label}: {_answer(fact)}."
+        return f"shown by {counted(trials, 'registered trial')}"
+    return _answer(fact)
+
+
+def gate_sentence(state: str, fact: Fact) -> str:
+    """Say why a must is passed, failed or open."""
+    return f"{_label(fact)}: {gate_words(state, fact)}."

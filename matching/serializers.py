@@ -201,6 +201,10 @@ class TrialRefSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(
         allow_blank=True, help_text="Empty for fictional trials."
     )
+    start = serializers.DateField(allow_null=True)
+    conditions = serializers.ListField(
+        child=serializers.CharField(), help_text="As MeSH names them."
+    )
 
 
 class FactSerializer(serializers.Serializer[Any]):

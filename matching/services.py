@@ -9,9 +9,10 @@ import datetime as dt
 import logging
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from django.conf import settings
@@ -25,7 +26,10 @@ from catalog.models import CRO
 from cro_portal.accounts.models import User
 from matching import engine, facts, features, hints
 from matching.engine import results
+from matching.engine.inputs import Catalogue
 from matching.models import (
+    KEPT_NEAR_MISSES,
+    KEPT_PLACES,
     MAX_ATTEMPTS,
     Group,
     Lease,
@@ -40,8 +44,6 @@ from sponsors.services import ARCHIVED
 
 logger = logging.getLogger(__name__)
 
-KEPT_PLACES = 200
-KEPT_NEAR_MISSES = 50
 
 KEPT_RANKINGS = 20
 """Newest rankings kept of a study: each change of the catalogue can make one."""
@@ -49,6 +51,10 @@ KEPT_RANKINGS = 20
 HINTS_A_SWEEP = 50
 HINT_AGAIN_AFTER = dt.timedelta(seconds=10)
 INLINE_SECONDS_A_SWEEP = 20
+
+
+Choice: TypeAlias = Callable[[results.Ranking, Catalogue], list[int]]
+"""Which CROs of a ranking are explained, best first."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def compute(study_id: uuid.UUID) -> Ranked:
         If what the study asks cannot be ranked; the message says why.
     """
     need = need_of_study(study_id)
-    ranked = _rank(need.spec, KEPT_PLACES, KEPT_NEAR_MISSES)
+    ranked = _rank(need.spec, _first(KEPT_PLACES, KEPT_NEAR_MISSES))
     ranked.ranking.study_id = study_id
     ranked.ranking.study_version = need.study_version
     ranked.ranking.weights_version = need.weights_version
@@ -140,14 +146,30 @@ def compute_now(spec: NeedSpec, *, limit: int) -> Ranked:
 
     The entries' CROs are loaded. Raises ValidationError as `compute` does.
     """
-    ranked = _rank(spec, limit, limit)
+    ranked = _rank(spec, _first(limit, limit))
     cros = CRO.objects.in_bulk([entry.cro_id for entry in ranked.entries])
     for entry in ranked.entries:
         entry.cro = cros[entry.cro_id]
     return ranked
 
 
-def _rank(spec: NeedSpec, n_places: int, n_near_misses: int) -> Ranked:
+def place_of(*, study: Study, cro: CRO) -> Ranked:
+    """Rank for a study as it is now and explain one CRO's place; nothing is stored.
+
+    For a CRO whose place is not kept. No entry comes back where the catalogue does
+    not list it. Raises ValidationError as `compute` does.
+    """
+
+    def only(answer: results.Ranking, catalogue: Catalogue) -> list[int]:
+        return np.flatnonzero(catalogue.cro_id == cro.pk).tolist()
+
+    ranked = _rank(need_of_study(study.pk).spec, only)
+    for entry in ranked.entries:
+        entry.cro = cro
+    return ranked
+
+
+def _rank(spec: NeedSpec, choose: Choice) -> Ranked:
     began = time.perf_counter()
     catalogue = snapshot.current()
     as_of = dt.datetime.now(dt.UTC).date()
@@ -157,7 +179,7 @@ def _rank(spec: NeedSpec, n_places: int, n_near_misses: int) -> Ranked:
         answer = engine.rank(prepared, need)
     except ValueError as error:
         raise ValidationError(str(error)) from error
-    explained = engine.explain(answer, _kept(answer, n_places, n_near_misses))
+    explained = engine.explain(answer, choose(answer, prepared.catalogue))
     counts = np.bincount(answer.group, minlength=len(Group)).tolist()
     ranking = Ranking(
         method_version=engine.VERSION,
@@ -177,16 +199,17 @@ def _rank(spec: NeedSpec, n_places: int, n_near_misses: int) -> Ranked:
     return Ranked(ranking, tuple(entries))
 
 
-def _kept(answer: results.Ranking, n_places: int, n_near_misses: int) -> list[int]:
-    """Return the CROs whose entries are kept, best first.
+def _first(n_places: int, n_near_misses: int) -> Choice:
+    """Choose the first places of those in the running, and the first near misses."""
 
-    The first places of those still in the running, and the first near misses.
-    """
-    order = answer.order
-    group = answer.group[order]
-    running = order[group <= results.CONDITIONAL][:n_places]
-    near = order[group == results.NEAR_MISS][:n_near_misses]
-    return [*running.tolist(), *near.tolist()]
+    def choose(answer: results.Ranking, catalogue: Catalogue) -> list[int]:
+        order = answer.order
+        group = answer.group[order]
+        running = order[group <= results.CONDITIONAL][:n_places]
+        near = order[group == results.NEAR_MISS][:n_near_misses]
+        return [*running.tolist(), *near.tolist()]
+
+    return choose
 
 
 @transaction.atomic

@@ -5,20 +5,22 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from catalog.models import CRO
 from cro_portal.accounts.models import User
 from cro_portal.common.htmx import HtmxRequest, render_page
 from matching import presentation, selectors, services
-from matching.models import RankingEntry
 from sponsors.models import Study
 from sponsors.services import ARCHIVED
 
 PER_PAGE = 25
+MAX_SOUGHT = 200
+MAX_FOUND = 8
 
 
 def _study(request: HttpRequest, study_id: UUID) -> Study:
@@ -33,14 +35,34 @@ def _may_edit(request: HttpRequest, study: Study) -> bool:
     return editable.filter(pk=study.pk).exists()
 
 
+def _address(request: HttpRequest) -> str:
+    """The page's own address to ask again, without what it had seen."""
+    query = request.GET.copy()
+    query.pop("seen", None)
+    return f"{request.path}?{query.urlencode()}"
+
+
 @login_required
 @require_GET
 def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
     """CROs ranked for a study: counts by group, then the entries, 25 a page."""
     study = _study(request, study_id)
     page = selectors.ranking_status(study)
+    if request.htmx and request.GET.get("seen") == page.token:
+        return HttpResponse(status=204)  # nothing new: htmx leaves the page as it is
     may_edit = _may_edit(request, study)
-    context: dict[str, Any] = {"study": study, "page": page, "may_edit": may_edit}
+    sought = request.GET.get("find", "").strip()[:MAX_SOUGHT].replace("\0", "")
+    found = list(CRO.objects.listed().named(sought)[:MAX_FOUND]) if sought else []
+    if len(found) == 1 and page.ranking:
+        return redirect("matching:why", study_id=study.pk, slug=found[0].slug)
+    context: dict[str, Any] = {
+        "study": study,
+        "page": page,
+        "may_edit": may_edit,
+        "sought": sought,
+        "found": found,
+        "address": _address(request),
+    }
     if page.ranking:
         group = presentation.group_of(request.GET.get("group", ""))
         kept = page.ranking.entries.for_list(group)
@@ -48,6 +70,7 @@ def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
         context |= {
             "criteria": page.ranking.parameters["criteria"],
             "gates": page.ranking.parameters["gates"],
+            "relaxation": page.ranking.parameters["relaxation"],
             "places": presentation.places(page.ranking, group, entry_page, may_edit),
             "entry_page": entry_page,
         }
@@ -64,16 +87,27 @@ def why(request: HtmxRequest, study_id: UUID, slug: str) -> HttpResponse:
     page = selectors.ranking_status(study)
     if page.ranking is None:
         return redirect("matching:ranking", study_id=study.pk)
-    entry = get_object_or_404(
-        RankingEntry.objects.select_related("cro"), ranking=page.ranking, cro__slug=slug
-    )
+    entry = page.ranking.entries.filter(cro__slug=slug).select_related("cro").first()
+    if entry:
+        ranking, is_kept = page.ranking, True
+    else:
+        cro = get_object_or_404(CRO.objects.listed(), slug=slug)
+        try:
+            ranked = services.place_of(study=study, cro=cro)
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+            return redirect("matching:ranking", study_id=study.pk)
+        if not ranked.entries:
+            raise Http404
+        ranking, is_kept, entry = ranked.ranking, False, ranked.entries[0]
     context = {
         "study": study,
         "page": page,
-        "criteria": page.ranking.parameters["criteria"],
-        "entry": presentation.entry_view(page.ranking, entry),
+        "is_kept": is_kept,
+        "criteria": ranking.parameters["criteria"],
+        "entry": presentation.entry_view(ranking, entry),
         "reasons": presentation.reason_blocks(
-            page.ranking, entry, selectors.claims_behind(entry)
+            ranking, entry, selectors.claims_behind(entry)
         ),
     }
     return render_page(request, "matching/why.html", context, partial="reasons")

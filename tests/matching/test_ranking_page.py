@@ -1,13 +1,17 @@
 """The ranking page and its reasons, in each of their states."""
 
+import datetime as dt
+
 import pytest
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog.choices import Tier
 from catalog.models import Source
-from matching import services
+from matching import presentation, services
 from matching.models import MAX_ATTEMPTS, RankingWork
+from matching.selectors import ranking_page, ranking_status
 from sponsors.choices import Role
 from sponsors.models import Membership, Study
 from sponsors.signals import study_changed
@@ -140,6 +144,51 @@ def test_updating_polls_its_own_part_and_stops(client, study):
     assert "every 1s" not in client.get(page_of(study)).text
 
 
+def test_an_open_page_learns_that_it_is_behind(client, study):
+    market(study, 1)
+    seen = ranking_status(study).token
+    asked = page_of(study, seen=seen)
+    headers = {"HX-Request": "true"}
+    assert client.get(asked, headers=headers).status_code == 204
+    announce(study)
+    part = client.get(asked, headers=headers)
+    assert "Updating" in part.text
+    assert "seen=" not in part.text
+
+
+def test_a_ranking_long_on_its_way_says_so(client, study):
+    market(study, 1)
+    announce(study)
+    RankingWork.objects.update(changed_at=timezone.now() - dt.timedelta(minutes=1))
+    assert "longer than usual" in client.get(page_of(study)).text
+
+
+def test_a_place_that_is_not_kept_is_found_by_name(client, study, monkeypatch):
+    asked = RequirementFactory.create(study=study, importance="must")
+    first = ClaimFactory.create(term=asked.term, cro__name="Alpha Clinical").cro
+    last = CROFactory.create(name="Omega Research")
+    monkeypatch.setattr(services, "KEPT_PLACES", 1)
+    ranked(study, first, last)
+    assert "1 place shown" in client.get(page_of(study)).text
+
+    response = client.get(page_of(study, find="omega"), follow=True)
+    assert "Why Omega Research is at place 2" in response.text
+    assert "computed just now" in response.text
+    assert "No listed CRO is called" in client.get(page_of(study, find="zzz")).text
+    several = client.get(page_of(study, find="a")).text
+    assert "Omega Research" in several
+
+
+def test_what_is_strong_is_never_the_weakest_link(client, study):
+    market(study, 3)
+    page = ranking_page(study)
+    for group in page.groups:
+        for entry in group.entries:
+            view = presentation.entry_view(page.ranking, entry)
+            assert view.weakest not in view.strongest
+            assert all(leaf.is_known for leaf in view.strongest)
+
+
 def test_failed_says_so_and_offers_to_try_again(client, study):
     market(study, 1)
     announce(study)
@@ -170,7 +219,8 @@ def test_why_links_claims_and_trials(client, study):
     assert "Its capability brochure" in text
     assert f"/claims/{claim.uuid}/" in text
     assert f"https://clinicaltrials.gov/study/{role.trial.registry_id}" in text
-    assert "1 registered trial in these or related conditions" in text
+    assert "1 registered trial in the conditions asked for or related ones" in text
+    assert "2024" in text
     part = client.get(url, headers={"HX-Request": "true"}).text
     assert "Its capability brochure" in part
     assert "<html" not in part

@@ -441,7 +441,7 @@ def test_computing_costs_the_same_queries_however_many_cros(
     mark_changed(study.claim.cro)
     snapshot.forget()
     services.compute(study.pk)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         ranked = services.compute(study.pk)
     assert any(
         fact["trials"]
