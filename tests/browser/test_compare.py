@@ -126,3 +126,13 @@ def test_a_seventh_is_refused_by_a_message(open_page, cros):
     page.get_by_role("button", name="Compare Birch").click()
 
     page.get_by_text("Take one out of the comparison, then add Birch.").wait_for()
+
+
+def test_on_paper_the_whole_table_stands_above_what_follows(open_page):
+    page = open_page("/cros/compare/?cro=aster&cro=birch")
+
+    page.emulate_media(media="print")
+
+    table = page.locator("table.compare").bounding_box()
+    following = page.locator("#picture-title").bounding_box()
+    assert table["y"] + table["height"] <= following["y"]
