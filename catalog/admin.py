@@ -1,6 +1,6 @@
 """The curators' admin. It goes around the services, so each save announces itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -11,8 +11,9 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from catalog.choices import ClaimStatus
 from catalog.models import (
     CRO,
     Alias,
@@ -99,7 +100,10 @@ class CompleteListInline(TabularInline):
 
 
 class ClaimInline(TabularInline):
-    """A page of claims: a CRO has hundreds, and each row asks for its terms."""
+    """A page of claims: a CRO has hundreds, and each row asks for its terms.
+
+    Here claims are added and looked at; a claim's own page asks why it changes.
+    """
 
     model = Claim
     extra = 0
@@ -112,6 +116,15 @@ class ClaimInline(TabularInline):
         "status",
     ]  # fmt: skip
     ordering = ["-observed_on", "pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Claim]:
+        return super().get_queryset(request).select_related("cro", "term", "source")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(CRO)
@@ -138,8 +151,33 @@ class ReasonForm(forms.Form):
     )
 
 
+class ClaimForm(forms.ModelForm):
+    """A claim; one that counts is corrected with a reason only."""
+
+    reason = forms.CharField(
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        label="Reason for the correction",
+        help_text="A sentence; it replaces the note. Needed once a claim is accepted.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        reason = data.get("reason", "").strip()
+        is_accepted = self.instance.pk and self.instance.status == ClaimStatus.ACCEPTED
+        if is_accepted and self.has_changed() and not reason:
+            self.add_error(
+                "reason", "This claim is accepted and counts: say why it changes."
+            )
+        if reason:
+            data["note"] = f"Corrected: {reason}"
+        return data
+
+
 @admin.register(Claim)
 class ClaimAdmin(AnnouncingAdmin):
+    form = ClaimForm
     list_display = [
         "term", "scheme", "cro", "answer", "delivery", "tier", "status", "observed_on",
     ]  # fmt: skip
@@ -154,6 +192,29 @@ class ClaimAdmin(AnnouncingAdmin):
         "uuid", "asserted_by", "verified_by", "verified_at", "created_at", "updated_at",
     ]  # fmt: skip
     actions = ["accept", "give_back", "dispute", "withdraw"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Leave the status of a claim that is there to the actions, which check it."""
+        return [*self.readonly_fields, "status"] if obj else self.readonly_fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fields = list(super().get_fields(request, obj))
+        return fields if obj else [name for name in fields if name != "reason"]
+
+    def get_deleted_objects(
+        self, objs: Iterable[Claim], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Keep claims that count from curators: those are withdrawn, with a reason."""
+        claims = list(objs)
+        found, counts, lacking, kept = super().get_deleted_objects(claims, request)
+        if not request.user.is_superuser:
+            kept += [
+                f"{claim}: it is accepted, so withdraw it instead (an action of the"
+                " list of claims); its history then stays."
+                for claim in claims
+                if claim.status == ClaimStatus.ACCEPTED
+            ]
+        return found, counts, lacking, kept
 
     @admin.display(description="scheme", ordering="term__scheme")
     def scheme(self, claim: Claim) -> str:
@@ -222,9 +283,10 @@ class ClaimAdmin(AnnouncingAdmin):
                 service(claim=claim, by=request.user, **arguments)
                 n_done += 1
             except ValidationError as error:
-                refusals.append(f"{claim.cro}, {claim.term}: {error.messages[0]}")
+                refusals.append(f"{claim}: {error.messages[0]}")
         if n_done:
-            self.message_user(request, f"{n_done} claims {done}.", messages.SUCCESS)
+            claims = "claim" if n_done == 1 else "claims"
+            self.message_user(request, f"{n_done} {claims} {done}.", messages.SUCCESS)
         for refusal in refusals[:10]:
             self.message_user(request, refusal, messages.ERROR)
         if len(refusals) > 10:

@@ -71,6 +71,18 @@ class SourceKind(models.TextChoices):
     ATTESTATION = "attestation", "Attestation of the CRO"
 
 
+BEST_TIER = {
+    SourceKind.REGISTER: Tier.REGISTER,
+    SourceKind.REGULATOR: Tier.REGISTER,
+    SourceKind.AUDIT: Tier.AUDIT,
+    SourceKind.REFERENCE: Tier.AUDIT,
+    SourceKind.DOCUMENT: Tier.DOCUMENT,
+    SourceKind.WEBSITE: Tier.ATTESTED,
+    SourceKind.ATTESTATION: Tier.ATTESTED,
+}
+"""The best tier that a source of a kind can give; a weaker one may be said."""
+
+
 class Register(models.TextChoices):
     """Where a trial is registered. `demo` trials are fictional."""
 

@@ -212,6 +212,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="complete_lists",
                         to="catalog.cro",
+                        verbose_name="CRO",
                     ),
                 ),
                 (
@@ -262,6 +263,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="aliases",
                         to="catalog.cro",
+                        verbose_name="CRO",
                     ),
                 ),
                 (
@@ -493,6 +495,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="claims",
                         to="catalog.cro",
+                        verbose_name="CRO",
                     ),
                 ),
                 (
@@ -795,6 +798,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="trial_roles",
                         to="catalog.cro",
+                        verbose_name="CRO",
                     ),
                 ),
                 (

@@ -2,16 +2,19 @@
 
 import datetime as dt
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog.choices import (
+    BEST_TIER,
     AliasKind,
     Aspect,
     ClaimStatus,
@@ -191,7 +194,9 @@ class CRO(TimestampedModel):
 class Alias(models.Model):
     """Another name of a CRO, with the time it was in use."""
 
-    cro = models.ForeignKey(CRO, on_delete=models.CASCADE, related_name="aliases")
+    cro = models.ForeignKey(
+        CRO, on_delete=models.CASCADE, related_name="aliases", verbose_name="CRO"
+    )
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=15, choices=AliasKind, default=AliasKind.BRAND)
     valid_from = models.DateField(null=True, blank=True)
@@ -247,7 +252,9 @@ class Claim(TimestampedModel):
     """
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    cro = models.ForeignKey(CRO, on_delete=models.CASCADE, related_name="claims")
+    cro = models.ForeignKey(
+        CRO, on_delete=models.CASCADE, related_name="claims", verbose_name="CRO"
+    )
     term = models.ForeignKey(Term, on_delete=models.PROTECT, related_name="claims")
     answer = models.BooleanField(help_text="Yes or no; unknown is no claim at all.")
     aspect = models.CharField(
@@ -372,7 +379,36 @@ class Claim(TimestampedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.term_id}: {'yes' if self.answer else 'no'}"
+        """Read the CRO and the term: lists fetch both with `select_related`."""
+        return f"{self.cro}: {self.term}, {'yes' if self.answer else 'no'}"
+
+    def clean(self) -> None:
+        """Refuse what no row can hold: facts of the future, a tier above its source.
+
+        Raises
+        ------
+        ValidationError
+            By field.
+        """
+        # A form that refused a field leaves it None and still asks here.
+        observed_on = cast("dt.date | None", self.observed_on)
+        tier = cast("int | None", self.tier)
+        problems = {}
+        if observed_on is not None and observed_on > timezone.now().date():
+            problems["observed_on"] = (
+                f"{observed_on:%Y-%m-%d} lies in the future; say the day on which"
+                " the fact was true."
+            )
+        if tier is not None and self.source is not None:
+            best = BEST_TIER[SourceKind(self.source.kind)]
+            if tier < best:
+                problems["tier"] = (
+                    f"A source of the kind “{self.source.get_kind_display()}” gives"
+                    f" “{best.label}” at best. Choose that tier or a weaker one, or"
+                    " name a better source."
+                )
+        if problems:
+            raise ValidationError(problems)
 
 
 class CompleteList(TimestampedModel):
@@ -382,7 +418,10 @@ class CompleteList(TimestampedModel):
     """
 
     cro = models.ForeignKey(
-        CRO, on_delete=models.CASCADE, related_name="complete_lists"
+        CRO,
+        on_delete=models.CASCADE,
+        related_name="complete_lists",
+        verbose_name="CRO",
     )
     scheme = models.ForeignKey(Scheme, on_delete=models.PROTECT, related_name="+")
     declared_by = models.ForeignKey(

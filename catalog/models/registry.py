@@ -150,7 +150,9 @@ class TrialRole(models.Model):
     """The part a CRO had in a trial, by the field of the record that names it."""
 
     trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="roles")
-    cro = models.ForeignKey(CRO, on_delete=models.CASCADE, related_name="trial_roles")
+    cro = models.ForeignKey(
+        CRO, on_delete=models.CASCADE, related_name="trial_roles", verbose_name="CRO"
+    )
     kind = models.CharField(max_length=20, choices=RoleKind)
     name_as_written = models.CharField(max_length=300, blank=True)
     certainty = models.FloatField(

@@ -120,6 +120,7 @@ LOGOUT_REDIRECT_URL = "home"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
+FORMAT_MODULE_PATH = "cro_portal.formats"
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -291,6 +292,13 @@ UNFOLD = {
     "SITE_SUBHEADER": "The catalogue and who keeps it",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("img/mark.svg"),
+        }
+    ],
     "STYLES": [lambda request: static("css/admin.css")],
     "COLORS": {
         "primary": {

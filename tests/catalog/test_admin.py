@@ -1,5 +1,8 @@
 """Curators' admin: every way to change the catalogue announces the change."""
 
+import datetime as dt
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.template import engines
@@ -112,15 +115,20 @@ def test_an_added_claim_is_announced(client, curator, announced):
 
 def test_an_edited_claim_is_announced(client, curator, announced):
     claim = ClaimFactory.create()
-    post(client, url("claim", "change", claim.pk), note="Seen again.")
+    post(
+        client,
+        url("claim", "change", claim.pk),
+        delivery="partner",
+        reason="Misread before.",
+    )
     claim.refresh_from_db()
-    assert claim.note == "Seen again."
+    assert (claim.delivery, claim.note) == ("partner", "Corrected: Misread before.")
     assert_announced(announced, claim.cro)
 
 
 def test_a_claim_given_to_another_cro_is_announced_for_both(client, curator, announced):
     claim, other = ClaimFactory.create(), CROFactory.create()
-    post(client, url("claim", "change", claim.pk), cro=other.pk)
+    post(client, url("claim", "change", claim.pk), cro=other.pk, reason="Moved.")
     assert_announced(announced, claim.cro, other)
 
 
@@ -146,25 +154,68 @@ def test_claims_deleted_together_are_announced_once(client, curator, announced):
 
 
 def test_an_edited_cro_and_its_inlines_are_announced_once(client, curator, announced):
-    claim = ClaimFactory.create()
-    Alias.objects.create(cro=claim.cro, name="Old name")
+    cro = CROFactory.create()
+    Alias.objects.create(cro=cro, name="Old name")
     post(
         client,
-        url("cro", "change", claim.cro.pk),
+        url("cro", "change", cro.pk),
         name="New name",
-        **{"claims-0-delivery": "partner", "aliases-0-name": "Older name"},
+        **{"aliases-0-name": "Older name"},
     )
-    claim.refresh_from_db()
-    assert claim.delivery == "partner"
-    assert claim.cro.aliases.get().name == "Older name"
-    assert_announced(announced, claim.cro)
+    assert cro.aliases.get().name == "Older name"
+    assert_announced(announced, cro)
 
 
-def test_a_claim_deleted_in_its_cro_is_announced(client, curator, announced):
+def test_a_claim_is_neither_changed_nor_deleted_on_its_cro_s_page(client, curator):
     claim = ClaimFactory.create()
-    post(client, url("cro", "change", claim.cro.pk), **{"claims-0-DELETE": "on"})
-    assert not Claim.objects.exists()
-    assert_announced(announced, claim.cro)
+    changes = {"claims-0-delivery": "partner", "claims-0-DELETE": "on"}
+    post(client, url("cro", "change", claim.cro.pk), **changes)
+    assert Claim.objects.get().delivery == "own"
+
+
+def test_a_claim_reads_as_a_sentence(client, curator):
+    claim = ClaimFactory.create(cro__name="Helviniden", term__label="Data management")
+    page = client.get(url("claim", "change", claim.pk)).content.decode()
+    assert "Helviniden: Data management, yes" in page
+    assert "img/mark.svg" in page
+
+
+def test_the_list_of_claims_names_cros_and_writes_days_plainly(client, curator):
+    ClaimFactory.create(observed_on=dt.date(2026, 6, 1))
+    page = client.get(url("claim", "changelist")).content.decode()
+    assert "1 Jun 2026" in page
+    assert not re.search(r">\s*Cro\s*<", page)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"observed_on": "2099-01-01"}, "2099-01-01 lies in the future"),
+        ({"tier": 1}, "gives “T3 Document seen by a curator” at best"),
+        ({"delivery": "partner"}, "say why it changes"),
+    ],
+)
+def test_an_accepted_claim_is_not_spoilt(client, curator, announced, changes, sentence):
+    claim = ClaimFactory.create(source=SourceFactory.create())
+    address = url("claim", "change", claim.pk)
+    answer = client.post(address, {**form_of(client, address), **changes})
+    assert sentence in answer.content.decode()
+    assert announced == []
+
+
+def test_an_accepted_claim_is_not_deleted_by_a_curator(client, announced):
+    curator = UserFactory.create(is_staff=True)
+    curator.user_permissions.set(Permission.objects.filter(codename__contains="claim"))
+    client.force_login(curator)
+    accepted = ClaimFactory.create()
+    proposed = ClaimFactory.create(status=ClaimStatus.PROPOSED)
+    answer = client.post(url("claim", "delete", accepted.pk), {"post": "yes"})
+    assert "withdraw it instead" in answer.content.decode()
+    page = act(client, "delete_selected", accepted, proposed, post="yes")
+    assert "withdraw it instead" in page.content.decode()
+    assert Claim.objects.count() == 2
+    client.post(url("claim", "delete", proposed.pk), {"post": "yes"})
+    assert Claim.objects.get() == accepted
 
 
 def test_an_added_cro_is_announced(client, curator, announced):
@@ -251,7 +302,7 @@ def test_accepts_what_may_be_accepted_and_names_the_rest(client, curator, announ
     proposed = ClaimFactory.create(status=ClaimStatus.PROPOSED)
     withdrawn = ClaimFactory.create(status=ClaimStatus.WITHDRAWN)
     page = act(client, "accept", proposed, withdrawn).content.decode()
-    assert "1 claims accepted." in page
+    assert "1 claim accepted." in page
     assert "A claim that is withdrawn cannot be accepted." in page
     proposed.refresh_from_db()
     assert proposed.status == ClaimStatus.ACCEPTED

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.core.exceptions import ValidationError
 
-from catalog.choices import ClaimStatus, Tier
+from catalog.choices import BEST_TIER, ClaimStatus, SourceKind, Tier
 from catalog.models import CatalogState, Claim
 from catalog.services.claims import (
     accept_claim,
@@ -146,6 +146,41 @@ def test_a_step_is_judged_by_the_row_and_not_by_what_was_read(user):
     withdraw_claim(claim=claim, by=user, reason="By somebody else.")
     with pytest.raises(ValidationError, match="withdrawn cannot be accepted"):
         accept_claim(claim=claim, by=user)
+
+
+def test_a_step_that_was_done_says_so(user):
+    with pytest.raises(ValidationError, match="This claim is already accepted"):
+        accept_claim(claim=ClaimFactory.create(), by=user)
+
+
+def test_a_claim_of_the_future_is_not_recorded(user):
+    with pytest.raises(ValidationError, match="2099-01-01 lies in the future"):
+        record_claim(
+            cro=CROFactory.create(),
+            term=TermFactory.create(),
+            answer=True,
+            tier=Tier.ATTESTED,
+            observed_on=dt.date(2099, 1, 1),
+            by=user,
+        )
+
+
+def test_every_kind_of_source_has_a_best_tier():
+    assert set(BEST_TIER) == set(SourceKind)
+
+
+@pytest.mark.parametrize("kind", SourceKind)
+@pytest.mark.parametrize("tier", Tier)
+def test_a_claim_is_accepted_with_no_better_tier_than_its_source_gives(
+    user, kind, tier
+):
+    source = SourceFactory.create(kind=kind)
+    claim = ClaimFactory.create(source=source, tier=tier, status=PROPOSED)
+    if tier >= BEST_TIER[kind]:
+        assert accept_claim(claim=claim, by=user).status == ClaimStatus.ACCEPTED
+    else:
+        with pytest.raises(ValidationError, match="at best"):
+            accept_claim(claim=claim, by=user)
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
