@@ -5,6 +5,7 @@ the page as for the API; here they are named, described and refused.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast, overload
 
 import django_filters as filters
@@ -13,20 +14,31 @@ from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 
 from catalog import catalogue, search
-from catalog.index.facets import FacetIndex
-from catalog.index.query import BANDS, SORTS, Query
+from catalog.catalogue import Held
+from catalog.index.query import BANDS, SORTS, Choice, Page, Query
 from catalog.models import CRO
 from catalog.models.claims import CROQuerySet
 
 
 class Found(Sequence[CRO]):
-    """The CROs of a query in its order; a slice costs one query for its rows."""
+    """The CROs of a query in its order; a slice costs one query for its rows.
 
-    def __init__(self, facets: FacetIndex, query: Query, cros: CROQuerySet) -> None:
-        self._facets, self.query, self._cros = facets, query, cros
+    `unknown` and `disputed` tell, by key, the choices that are so of a CRO that was
+    given out.
+    """
+
+    def __init__(self, held: Held, query: Query, cros: CROQuerySet) -> None:
+        self.held, self.query, self._cros = held, query, cros
+        self.unknown: dict[int, tuple[Choice, ...]] = {}
+        self.disputed: dict[int, tuple[Choice, ...]] = {}
+
+    @cached_property
+    def total(self) -> Page:
+        """The numbers of what was found, without any CRO."""
+        return self.held.facets.search(self.query, 0, 0)
 
     def __len__(self) -> int:
-        return self._facets.search(self.query, 0, 0).total
+        return self.total.total
 
     @overload
     def __getitem__(self, at: int) -> CRO: ...
@@ -36,7 +48,10 @@ class Found(Sequence[CRO]):
         if isinstance(at, int):
             return self[at : at + 1][0]
         start, stop, step = at.indices(len(self))
-        keys = self._facets.search(self.query, start, stop - start).ids[::step].tolist()
+        page = self.held.facets.search(self.query, start, stop - start)
+        self.unknown |= zip(page.ids.tolist(), page.marks, strict=True)
+        self.disputed |= zip(page.ids.tolist(), page.disputed, strict=True)
+        keys = page.ids[::step].tolist()
         cros = self._cros.in_bulk(keys)
         return [cros[key] for key in keys if key in cros]
 
@@ -58,7 +73,7 @@ class CROFilterForm(forms.Form):
     """Refuses what `catalog.search.parse` cannot use; `query` is what it asks for."""
 
     query = Query()
-    held: catalogue.Held
+    held: Held
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -66,7 +81,7 @@ class CROFilterForm(forms.Form):
             self.held = catalogue.current()
             self.query, problems = search.parse(cast(QueryDict, self.data), self.held)
             for problem in problems:
-                self.add_error(problem.parameter, problem.message)
+                self.add_error(problem.parameter, problem.refusal or problem.message)
         return cleaned
 
 
@@ -109,4 +124,4 @@ class CROFilterSet(filters.FilterSet):
         fields: list[str] = []
 
     def filter_queryset(self, queryset: CROQuerySet) -> Found:
-        return Found(self.form.held.facets, self.form.query, queryset)
+        return Found(self.form.held, self.form.query, queryset)

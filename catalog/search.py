@@ -119,12 +119,16 @@ SORT_LABELS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """A parameter that could not be used: why, and what is nearest to it."""
+    """A parameter that could not be used: why, and what is nearest to it.
+
+    `message` is for who goes on without it, `refusal` for who does not.
+    """
 
     parameter: str
     value: str
     message: str
     nearest: tuple[str, ...] = ()
+    refusal: str = ""
 
 
 def current_index() -> FacetIndex:
@@ -156,6 +160,7 @@ def parse(
                         value[:TEXT_LENGTH],
                         f"At most {MAX_CHOICES} choices are used at once;"
                         " the further ones are left out.",
+                        refusal=f"Give at most {MAX_CHOICES} choices at once.",
                     )
                 )
                 break
@@ -220,6 +225,7 @@ def _unknown_value(facet: str, value: str, n_before: int) -> Problem:
         shown,
         f"There is no {facet} “{shown}”; it is left out.{hint}",
         tuple(near),
+        refusal=f"There is no {facet} “{shown}”.{hint}",
     )
 
 
@@ -248,6 +254,7 @@ def _one_of(
                 value[:80],
                 f"{name} is one of {', '.join(allowed)}; “{value[:80]}” is left out.",
                 tuple(allowed),
+                refusal=f"{name} is one of {', '.join(allowed)}.",
             )
         )
     return default

@@ -1,5 +1,6 @@
 """The catalogue in the API: what is known, and who says so."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import (
@@ -9,8 +10,9 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from catalog import selectors
-from catalog.models import CRO, Alias, Claim, Scheme, Source, Term
+from catalog import search, selectors
+from catalog.index.query import Choice
+from catalog.models import CRO, Alias, Claim, Scheme, Source, Term, Trial
 
 
 class SchemeSerializer(serializers.ModelSerializer[Scheme]):
@@ -135,6 +137,118 @@ class CROSerializer(serializers.ModelSerializer[CRO]):
         ]
 
 
+class CRORowSerializer(CROSerializer):
+    """A CRO in the list; `fields` of the context keeps these fields only."""
+
+    unknown = serializers.SerializerMethodField(
+        help_text="What was asked for and is not known of it: `phase=phase-2`."
+    )
+    disputed = serializers.SerializerMethodField(
+        help_text="What was asked for and equally good sources dispute."
+    )
+
+    class Meta(CROSerializer.Meta):
+        fields = [*CROSerializer.Meta.fields, "unknown", "disputed"]
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        wanted = self.context.get("fields") or fields.keys()
+        return {name: field for name, field in fields.items() if name in wanted}
+
+    def get_unknown(self, cro: CRO) -> list[str]:
+        return _as_parameters(self.context["found"].unknown.get(cro.pk, ()))
+
+    def get_disputed(self, cro: CRO) -> list[str]:
+        return _as_parameters(self.context["found"].disputed.get(cro.pk, ()))
+
+
+def _as_parameters(choices: Iterable[Choice]) -> list[str]:
+    return [f"{choice.facet}={search.write_choice(choice)}" for choice in choices]
+
+
+AS_OF_HELP = (
+    "The catalogue's version, the vocabularies' version and the day, as in the header"
+    " Catalog-As-Of. Two answers with the same value tell of the same facts."
+)
+
+
+class CROPageSerializer(serializers.Serializer[Any]):
+    """A page of the list of CROs."""
+
+    count = serializers.IntegerField(min_value=0, help_text="CROs found.")
+    count_known = serializers.IntegerField(
+        min_value=0, help_text="Of these, known to match; they come first."
+    )
+    count_unknown = serializers.IntegerField(
+        min_value=0,
+        help_text="CROs of which something asked for is not known; with `unknown=0`"
+        " they are left out of `count`.",
+    )
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    as_of = serializers.CharField(help_text=AS_OF_HELP)
+    facets = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField(min_value=1)),
+        required=False,
+        help_text="With `facets=1`: by facet and code, the CROs that show it among"
+        " those that the other facets leave. Codes of which nobody does are not there.",
+    )
+    results = CRORowSerializer(many=True)
+
+
+class SuggestionSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="`cro`, or the parameter to filter by.")
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = serializers.CharField(help_text="The slug of a CRO, or a code.")
+    also = serializers.CharField(
+        allow_blank=True, help_text="The name that was matched, where it is another."
+    )
+
+
+class SuggestionsSerializer(serializers.Serializer[Any]):
+    as_of = serializers.CharField(help_text=AS_OF_HELP)
+    results = SuggestionSerializer(many=True)
+
+
+class TrialSerializer(serializers.ModelSerializer[Trial]):
+    """A registered trial in which a CRO had a part."""
+
+    id = serializers.CharField(source="registry_id", help_text="Of the register.")
+    url = serializers.CharField(
+        source="register_url",
+        help_text="The record in its register; empty for fictional trials.",
+    )
+    phase = TermRefSerializer(allow_null=True)
+    conditions = TermRefSerializer(many=True)
+    countries = TermRefSerializer(many=True)
+    roles = serializers.SerializerMethodField(
+        help_text="The fields of the record that name the CRO."
+    )
+
+    class Meta:
+        model = Trial
+        fields = [
+            "register",
+            "id",
+            "url",
+            "title",
+            "phase",
+            "overall_status",
+            "start_date",
+            "completion_date",
+            "participants",
+            "n_sites",
+            "lead_sponsor",
+            "conditions",
+            "countries",
+            "roles",
+            "retrieved_on",
+        ]
+
+    def get_roles(self, trial: Trial) -> list[str]:
+        return [role.kind for role in trial.roles_of_cro]  # type: ignore[attr-defined]
+
+
 class AliasSerializer(serializers.ModelSerializer[Alias]):
     class Meta:
         model = Alias
@@ -199,7 +313,8 @@ class FactsSerializer(serializers.Serializer[Any]):
                         }
                     ],
                 },
-                "catalog_version": 412,
+                "catalog_version": 398,
+                "as_of": "412.3.2026-11-22",
             },
         )
     ]
@@ -208,6 +323,7 @@ class CRODetailSerializer(CROSerializer):
     aliases = AliasSerializer(many=True, read_only=True)
     successor = CRORefSerializer(read_only=True, allow_null=True)
     facts = serializers.SerializerMethodField()
+    as_of = serializers.SerializerMethodField(help_text=AS_OF_HELP)
 
     class Meta(CROSerializer.Meta):
         fields = [
@@ -217,7 +333,11 @@ class CRODetailSerializer(CROSerializer):
             "succeeded_on",
             "facts",
             "catalog_version",
+            "as_of",
         ]
+
+    def get_as_of(self, cro: CRO) -> str:
+        return self.context["as_of"]
 
     @extend_schema_field(FactsSerializer)
     def get_facts(self, cro: CRO) -> Any:

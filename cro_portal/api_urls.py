@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from catalog.api import SuggestView
 from catalog.api import router as catalog_router
 from catalog.compare_api import CompareView
 from cro_portal.common.routes import ApiRoot, OpenApiRenderers, UnknownAddress
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", ApiRoot.as_view(), name="root"),
     path("cros/compare/", CompareView.as_view(), name="cro-compare"),
     path("", include(catalog_router.urls)),
+    path("suggest/", SuggestView.as_view(), name="suggest"),
     path("", include(sponsors_router.urls)),
     path(
         "studies/<uuid:pk>/ranking/", StudyRankingView.as_view(), name="study-ranking"

@@ -5,8 +5,23 @@ import datetime as dt
 import pytest
 from django.db.models import F
 
-from catalog.choices import ClaimStatus, CROStatus, RoleKind, SourceKind, Tier
-from catalog.models import CRO, Alias, CatalogState, CompleteList, Source
+from catalog.choices import (
+    ClaimStatus,
+    CROStatus,
+    Register,
+    RoleKind,
+    SourceKind,
+    Tier,
+)
+from catalog.models import (
+    CRO,
+    Alias,
+    CatalogState,
+    CompleteList,
+    Source,
+    TrialCondition,
+    TrialCountry,
+)
 from tests.changes import mark_changed
 from tests.cro_portal.api.conftest import is_problem
 from tests.factories import (
@@ -14,6 +29,7 @@ from tests.factories import (
     CROFactory,
     SchemeFactory,
     TermFactory,
+    TrialFactory,
     TrialRoleFactory,
 )
 
@@ -35,7 +51,15 @@ def test_list_holds_listed_cros_only(signed_in):
     page = signed_in.get("/api/v1/cros/").json()
 
     assert [cro["name"] for cro in page["results"]] == ["Listed"]
-    assert page.keys() == {"count", "next", "previous", "results"}
+    assert page.keys() == {
+        "count",
+        "count_known",
+        "count_unknown",
+        "next",
+        "previous",
+        "results",
+        "as_of",
+    }
     assert page["results"][0] == {
         "id": str(listed.uuid),
         "slug": listed.slug,
@@ -45,6 +69,8 @@ def test_list_holds_listed_cros_only(signed_in):
         "summary": "",
         "status": "listed",
         "is_fictional": True,
+        "unknown": [],
+        "disputed": [],
     }
 
 
@@ -255,8 +281,13 @@ def test_lists_cost_the_same_at_any_length(signed_in, django_assert_max_num_quer
         claim = ClaimFactory.create(cro=cro, term__parent=term)
         claim.term.broader.add(term)
         CROFactory.create()
-    with django_assert_max_num_queries(3):
+        role = TrialRoleFactory.create(cro=cro, trial__phase=term)
+        TrialCountry.objects.create(trial=role.trial, country=term)
+        TrialCondition.objects.create(trial=role.trial, term=term)
+    with django_assert_max_num_queries(4):
         signed_in.get(f"/api/v1/cros/{cro.slug}/claims/")
+    with django_assert_max_num_queries(7):
+        signed_in.get(f"/api/v1/cros/{cro.slug}/trials/")
     with django_assert_max_num_queries(4):
         signed_in.get("/api/v1/vocabularies/service/")
     with django_assert_max_num_queries(6):
@@ -270,6 +301,11 @@ def test_the_list_costs_three_queries(signed_in, django_assert_num_queries, n):
     signed_in.get("/api/v1/cros/")
     with django_assert_num_queries(3):
         signed_in.get("/api/v1/cros/?sort=name")
+    with django_assert_num_queries(3):
+        signed_in.get("/api/v1/cros/?facets=1&fields=slug")
+    signed_in.get("/api/v1/suggest/?q=fictional")
+    with django_assert_num_queries(3):
+        signed_in.get("/api/v1/suggest/?q=fictional")
 
 
 def test_list_takes_the_filters_of_the_page(signed_in):
@@ -309,3 +345,163 @@ def test_what_a_filter_cannot_use_is_refused(signed_in, query, parameter, words)
     answer = is_problem(signed_in.get(f"/api/v1/cros/?{query}"), 400)
     errors = [error for error in answer["errors"] if error["parameter"] == parameter]
     assert words in errors[0]["detail"]
+
+
+@pytest.fixture
+def three(signed_in):
+    """One CRO that does monitoring, one of whom nobody knows, one that does not."""
+    service = TermFactory.create(code="monitoring")
+    knows = ClaimFactory.create(term=service, cro__name="Yes", cro__slug="yes").cro
+    CROFactory.create(name="Perhaps", slug="perhaps")
+    ClaimFactory.create(term=service, answer=False, cro__name="No", cro__slug="no")
+    ClaimFactory.create(cro=knows, term__scheme__code="phase", term__code="phase-2")
+    return signed_in
+
+
+def test_what_is_not_known_is_marked_and_counted(three):
+    page = three.get("/api/v1/cros/?service=monitoring:own").json()
+
+    assert [(row["slug"], row["unknown"]) for row in page["results"]] == [
+        ("yes", []),
+        ("perhaps", ["service=monitoring:own"]),
+    ]
+    assert (page["count"], page["count_known"], page["count_unknown"]) == (2, 1, 1)
+    only = three.get("/api/v1/cros/?service=monitoring&unknown=0").json()
+    assert (only["count"], only["count_known"], only["count_unknown"]) == (1, 1, 1)
+
+
+def test_disputed_facts_are_marked(signed_in):
+    claim = ClaimFactory.create(term__code="monitoring")
+    ClaimFactory.create(cro=claim.cro, term=claim.term, answer=False)
+    page = signed_in.get("/api/v1/cros/?service=monitoring").json()
+    assert page["results"][0]["disputed"] == ["service=monitoring"]
+
+
+def test_facets_count_what_the_others_leave(three):
+    assert "facets" not in three.get("/api/v1/cros/?facets=0").json()
+
+    facets = three.get("/api/v1/cros/?service=monitoring&facets=1").json()["facets"]
+
+    assert facets["service"] == {"monitoring": 1}
+    assert facets["service:own"] == {"monitoring": 1}
+    assert facets["phase"] == {"phase-2": 1}
+    assert facets["size"] == {"unknown": 2}
+    assert facets["country"] == {}
+
+
+def test_fields_are_selected(three):
+    page = three.get("/api/v1/cros/?fields=slug, name&fields=unknown&sort=name").json()
+    assert page["results"][0] == {"slug": "no", "name": "No", "unknown": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "hint"),
+    [
+        ("facets=yes", "facets", "facets is one of 0, 1."),
+        ("facets=", "facets", "facets is one of 0, 1."),
+        ("fields=slug,phone", "fields", "There is no field phone."),
+        ("fields=" + "x" * 10_000, "fields", "There is no field xxx"),
+        ("fields=<script>", "fields", "There is no field <script>."),
+        ("service=monitorin", "service", "There is no service “monitorin”. Did you"),
+        ("service=%27%20OR%201=1--", "service", "There is no service “' or 1=1--”."),
+        ("service=%E2%80%AEgnirotinom", "service", "There is no service"),
+        ("sort=price", "sort", ""),
+        ("cursor=abc", "cursor", "There is no such parameter."),
+        ("&".join(f"service=x{n}" for n in range(500)), "service", "There is no"),
+    ],
+)
+def test_odd_list_queries_are_refused(three, query, parameter, hint):
+    answer = is_problem(three.get(f"/api/v1/cros/?{query}"), 400)
+    error = answer["errors"][0]
+    assert error["parameter"] == parameter
+    assert error["detail"].lower().startswith(hint.lower())
+    assert "left out" not in error["detail"]
+
+
+def test_repeated_values_count_once(three):
+    once = three.get("/api/v1/cros/?service=monitoring").json()
+    twice = three.get("/api/v1/cros/?service=monitoring&service=monitoring").json()
+    assert once["results"] == twice["results"]
+
+
+def test_every_answer_says_of_when_it_is(three):
+    addresses = ("cros/", "cros/yes/", "cros/yes/claims/", "cros/yes/trials/")
+    for address in (*addresses, "suggest/?q=yes"):
+        answer = three.get(f"/api/v1/{address}")
+        version, vocabulary, day = answer.json()["as_of"].split(".")
+        assert answer.headers["Catalog-As-Of"] == f"{version}.{vocabulary}.{day}"
+        assert dt.date.fromisoformat(day)
+
+
+def test_trials_lead_to_their_register(signed_in):
+    cro = CROFactory.create()
+    phase = TermFactory.create(scheme__code="phase", code="phase-2", label="Phase 2")
+    poland = TermFactory.create(scheme__code="country", code="pl", label="Poland")
+    trial = TrialFactory.create(
+        register=Register.CTGOV,
+        registry_id="NCT01234567",
+        title="A trial",
+        phase=phase,
+        start_date=dt.date(2020, 5, 1),
+    )
+    TrialCountry.objects.create(trial=trial, country=poland)
+    TrialRoleFactory.create(cro=cro, trial=trial, kind=RoleKind.LEAD)
+    TrialRoleFactory.create(cro=cro, trial=trial, kind=RoleKind.COLLABORATOR)
+    TrialRoleFactory.create(trial=trial, kind=RoleKind.OFFICIAL)
+    TrialRoleFactory.create(cro=cro, kind=RoleKind.FACILITY)
+    undated = TrialRoleFactory.create(cro=cro).trial
+
+    page = signed_in.get(f"/api/v1/cros/{cro.slug}/trials/?page_size=1").json()
+
+    assert page["count"] == 2
+    (row,) = page["results"]
+    assert row["id"] == "NCT01234567"
+    assert row["url"] == "https://clinicaltrials.gov/study/NCT01234567"
+    assert row["phase"]["code"] == "phase-2"
+    assert [term["code"] for term in row["countries"]] == ["pl"]
+    assert row["roles"] == [RoleKind.COLLABORATOR, RoleKind.LEAD]
+    assert row["participants"] is None  # not known is not 0
+    (last,) = signed_in.get(page["next"]).json()["results"]
+    assert (last["id"], last["url"], last["phase"]) == (undated.registry_id, "", None)
+    is_problem(signed_in.get(f"/api/v1/cros/{cro.slug}/trials/?page=3"), 404)
+    is_problem(signed_in.get(f"/api/v1/cros/{cro.slug}/trials/?phase=x"), 400)
+
+
+def test_trials_and_claims_of_a_draft_are_not_there(signed_in):
+    draft = CROFactory.create(status=CROStatus.DRAFT)
+    TrialRoleFactory.create(cro=draft)
+    is_problem(signed_in.get(f"/api/v1/cros/{draft.slug}/trials/"), 404)
+    is_problem(signed_in.get(f"/api/v1/cros/{draft.slug}/claims/"), 404)
+
+
+def test_suggestions_name_cros_and_codes(three):
+    found = three.get("/api/v1/suggest/?q=monitor").json()["results"]
+    assert [(row["kind"], row["value"]) for row in found] == [("service", "monitoring")]
+    found = three.get("/api/v1/suggest/?q=perh&limit=1").json()["results"]
+    assert found == [
+        {"kind": "cro", "label": "Perhaps", "value": "perhaps", "also": ""}
+    ]
+    assert three.get("/api/v1/suggest/?q=%E2%80%AEzzz").json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "q=",
+        "q=%20",
+        "q=%00",
+        "q=" + "x" * 201,
+        "q=a&limit=0",
+        "q=a&limit=21",
+        "q=a&limit=text",
+        "query=a",
+    ],
+)
+def test_odd_suggestions_are_refused(signed_in, query):
+    is_problem(signed_in.get(f"/api/v1/suggest/?{query}"), 400)
+
+
+def test_the_api_asks_who_you_are(api, db):
+    for address in ("cros/", "suggest/?q=a", "cros/x/trials/"):
+        is_problem(api.get(f"/api/v1/{address}"), 401)

@@ -228,6 +228,8 @@ def test_odd_queries_are_problems_not_failures(client, world, query):
     for address in (
         "cros/",
         "cros/aldermoor/claims/",
+        "cros/aldermoor/trials/",
+        "suggest/",
         "vocabularies/",
         "vocabularies/service/",
         "studies/",

@@ -10,7 +10,7 @@ from matching import hints, services
 from tests.factories import ClaimFactory, MembershipFactory, TermFactory
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "api.md"
-EXPECTED = [200, 200, 200, 201, 202, 200, 200, 200, 200]
+EXPECTED = [200, 200, 200, 200, 200, 200, 201, 202, 200, 200, 200, 200]
 
 
 def requests_of_the_tutorial():
@@ -63,9 +63,15 @@ def test_every_request_of_the_tutorial_works(client, make_token, monkeypatch):
 
     assert [answer.status_code for answer in answers] == EXPECTED
     *first, ranking, changed, archived = [answer.json() for answer in answers]
-    cros, terms, matched, _, _, run = first
+    cros, terms, found, none, suggested, matched, _, _, run = first
     assert cros["count"] == 1
     assert terms["results"][0]["code"] == "pl"
+    assert [row["unknown"] for row in found["results"]] == [
+        ["phase=phase-2", "country=pl"]
+    ]
+    assert found["facets"]["service:own"] == {"data-management": 1}
+    assert none["count"] == 0
+    assert suggested["results"][0]["value"] == "data-management"
     assert len(matched["results"]) == 1
     assert run["state"] == "done"
     assert ranking["ranking"]["results"]
