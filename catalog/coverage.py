@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from catalog import catalogue, maps, snapshot
 from catalog.index.coverage import Coverage
 from catalog.index.query import Query
+from catalog.index.wider import Wider, wider
 from catalog.snapshot import Snapshot
 from cro_portal.common.cache import remember
 
@@ -71,7 +72,7 @@ class Covered:
 
 
 _lock = threading.Lock()
-_held: tuple[Snapshot, Coverage] | None = None
+_held: tuple[Snapshot, Wider, Coverage] | None = None
 
 
 def covered(query: Query) -> Covered:
@@ -126,10 +127,16 @@ def _current() -> Coverage:
     seen = snapshot.current()
     held = _held
     if held is not None and held[0] is seen:
-        return held[1]
+        return held[2]
     with _lock:
         held = _held
-        if held is None or held[0] is not seen:
-            made = Coverage.build(seen.arrays, seen.vocabulary, regions=REGIONS)
-            held = _held = (seen, made)
-        return held[1]
+        if held is not None and held[0] is seen:
+            return held[2]
+        # Working out what lies in what takes longer than all the rest.
+        knows_words = held is not None and held[0].vocabulary is seen.vocabulary
+        lies_in = held[1] if held and knows_words else wider(seen.vocabulary)
+        made = Coverage.build(
+            seen.arrays, seen.vocabulary, regions=REGIONS, wider_terms=lies_in
+        )
+        _held = (seen, lies_in, made)
+        return made
