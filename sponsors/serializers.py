@@ -166,7 +166,12 @@ class StudyFieldsSerializer(StrictSerializer):
     requirements = RequirementsField(
         child=RequirementInputSerializer(), required=False, max_length=MAX_REQUIREMENTS
     )
-    weights = WeightsSerializer(required=False, help_text="Left out: the default.")
+    weights = WeightsSerializer(
+        required=False,
+        help_text=(
+            "All eight criteria; 0 leaves one out. Left out altogether: the default."
+        ),
+    )
     start_date = serializers.DateField(required=False, allow_null=True)
     participants = WholeNumber(
         required=False, allow_null=True, min_value=1, max_value=MAX_PARTICIPANTS

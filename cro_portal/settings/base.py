@@ -206,7 +206,14 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "CRO portal",
     "DESCRIPTION": (
         "Contract research organizations, what is known about them and from whom,"
-        " and how well they fit a study. Start with the tutorial in docs/api.md."
+        " and how well they fit a study. [Back to the portal](/).\n\n"
+        "1. Make a token at [API tokens](/accounts/tokens/); it is shown once.\n"
+        "2. Send it with each request: `Authorization: Bearer cro_…`.\n"
+        "3. Begin with `GET /api/v1/cros/?q=research`, then match a study at once with"
+        " `POST /api/v1/match/`, or keep it with `POST /api/v1/studies/` and follow"
+        " `/api/v1/studies/{id}/ranking/`.\n\n"
+        "`weights` name all eight criteria (0 leaves one out), or are left out"
+        " altogether for the method's default."
     ),
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",

@@ -158,3 +158,8 @@ def test_token_page_costs_the_same_at_any_length(
         make_token(user)
     with django_assert_max_num_queries(4):
         page.get(PAGE)
+
+
+def test_every_page_leads_to_the_tokens(client, user):
+    client.force_login(user)
+    assert 'href="/accounts/tokens/"' in client.get("/method/").content.decode()
