@@ -9,6 +9,10 @@ from rapidfuzz import fuzz, process
 from catalog.models import Term
 from catalog.text import lookup_key
 
+MAX_NAME_WORDS = 8
+MIN_NAME_LETTERS = 4
+"""Bounds of a name looked for inside a longer text; shorter ones are abbreviations."""
+
 LIKELY = 60.0
 """Similarity (0 to 100) under which a code is no help in a message."""
 
@@ -103,6 +107,39 @@ class TermResolver:
             or self._by_name.get((scheme, lookup_key(text)))
             or self._by_external_code.get((scheme, _plain_id(text)))
         )
+
+    def find_inside(self, scheme: str, text: str) -> list[Term]:
+        """Find the terms named inside a text, the longest names first.
+
+        Whole words count, with or without the s of a plural: "Recurrent Breast
+        Neoplasm" holds Breast Neoplasms. A name inside a longer one found is not
+        told again.
+        """
+        words = lookup_key(text).split()
+        taken: set[int] = set()
+        found: dict[int, Term] = {}
+        for length in range(min(MAX_NAME_WORDS, len(words)), 0, -1):
+            for start in range(len(words) - length + 1):
+                place = set(range(start, start + length))
+                key = " ".join(words[start : start + length])
+                if place & taken or len(key) < MIN_NAME_LETTERS:
+                    continue
+                for spelling in (key, f"{key}s", key.removesuffix("s")):
+                    if term := self._by_name.get((scheme, spelling)):
+                        found[term.pk] = term
+                        taken |= place
+                        break
+        return list(found.values())
+
+    def ancestors(self, term: Term) -> list[Term]:
+        """Give the terms above a term by `parent`, the nearest first."""
+        scheme = term.scheme_id
+        by_pk = {t.pk: t for (s, _), t in self._by_code.items() if s == scheme}
+        above: list[Term] = []
+        while (parent := by_pk.get(term.parent_id or 0)) and parent not in above:
+            above.append(parent)
+            term = parent
+        return above
 
     def resolve_country(self, name: str) -> Term | None:
         """Find a country by a register's spelling or its ISO 3166-1 code."""

@@ -83,6 +83,14 @@ def requirement_groups(study: Study) -> list[RequirementGroup]:
     ]
 
 
+def has_no_disease(study: Study) -> bool:
+    """Say whether a study of a register's record asks for no disease at all."""
+    disease = study.requirements.current().filter(
+        term__scheme__in=("condition", "therapeutic_area")
+    )
+    return bool(study.from_register) and not disease.exists()
+
+
 def wanted_at(study: Study, version: int) -> list[Wanted]:
     """Give what a study asked for at one of its versions, as the forms take it."""
     return [

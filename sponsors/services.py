@@ -347,8 +347,7 @@ def read_record(record: TrialRecord) -> Prefill:
         notes.append(
             f"No phase of the portal is {' + '.join(record.phases)}; it was left out."
         )
-    modalities = [resolver.resolve_modality(kind) for kind in record.intervention_types]
-    found = [phase, *modalities]
+    found = [phase, *_modalities(record, resolver)]
     for date, what in ((record.start, "start"), (record.completion, "end")):
         if date and date.precision != "day":
             notes.append(
@@ -395,33 +394,87 @@ def _conditions(
     The register does not say which MeSH term stands for which of its words, so
     a word is taken as coded when it is a term's name or holds all words of one
     of the record's MeSH names ("Persistent Allergic Asthma" holds "Asthma").
-    Where no condition has a term, the record's deepest ancestor that has one
-    stands in.
+    Where these name no disease, the first of these that does stands in: a name
+    inside the written conditions, the record's deepest MeSH ancestor, its
+    keywords, its title. What describes a disease without naming one
+    (Recurrence, Neoplasm Metastasis) is never taken for it.
     """
     terms: dict[int, Term] = {}
     not_coded: list[str] = []
     coded_words: list[set[str]] = []
     for mesh in record.mesh_conditions:
-        if term := resolver.resolve_condition(mesh.label, mesh.id):
+        term = resolver.resolve_condition(mesh.label, mesh.id)
+        if term is None:
+            not_coded.append(mesh.label)
+        elif _names_disease(term):
             terms[term.pk] = term
             coded_words.append(set(lookup_key(mesh.label).split()))
-        else:
-            not_coded.append(mesh.label)
+    written: list[str] = []
     for words in record.conditions:
-        if term := resolver.resolve_condition(words):
+        term = resolver.resolve_condition(words)
+        if term and _names_disease(term):
             terms[term.pk] = term
         elif not any(names <= set(lookup_key(words).split()) for names in coded_words):
-            not_coded.append(words)
+            written.append(words)
+    if not terms:
+        for words in list(written):
+            if inside := _diseases_inside([words], resolver):
+                terms |= inside
+                written.remove(words)
     if not terms:
         ancestors = [
             term
             for mesh in record.mesh_ancestors
             if (term := resolver.resolve_condition(mesh.label, mesh.id))
+            and _names_disease(term)
         ]
-        deepest = max(ancestors, key=_depth, default=None)
-        if deepest:
+        if deepest := max(ancestors, key=_depth, default=None):
             terms[deepest.pk] = deepest
-    return list(terms.values()), list(dict.fromkeys(filter(None, not_coded)))
+    if not terms:
+        terms = _diseases_inside(record.keywords, resolver)
+    if not terms:
+        terms = _diseases_inside([record.title], resolver)
+    return list(terms.values()), list(
+        dict.fromkeys(filter(None, [*not_coded, *written]))
+    )
+
+
+def _names_disease(term: Term) -> bool:
+    """Say whether a condition is more than an attribute or process of diseases."""
+    numbers = term.tree_numbers
+    return not numbers or not all(
+        number in {"C23", "C23.888"}
+        or f"{number}.".startswith(("C23.550.", "C04.697."))
+        for number in numbers
+    )
+
+
+def _diseases_inside(texts: Iterable[str], resolver: TermResolver) -> dict[int, Term]:
+    return {
+        term.pk: term
+        for text in texts
+        for term in resolver.find_inside("condition", text)
+        if _names_disease(term)
+    }
+
+
+def _modalities(record: TrialRecord, resolver: TermResolver) -> list[Term]:
+    """Give what is tried: a kind of biologic that is named, else the broad type."""
+    broad = [
+        term
+        for kind in record.intervention_types
+        if (term := resolver.resolve_modality(kind))
+    ]
+    if not broad:
+        return []
+    named = {
+        term.pk: term
+        for text in (record.title, *record.intervention_names)
+        for term in resolver.find_inside("modality", text)
+        if any(above.code == "biologic" for above in resolver.ancestors(term))
+    }
+    wider = {above.pk for term in named.values() for above in resolver.ancestors(term)}
+    return [term for term in (*broad, *named.values()) if term.pk not in wider]
 
 
 def _depth(term: Term) -> int:

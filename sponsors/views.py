@@ -142,6 +142,7 @@ def study_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "study": study,
         "shown": selectors.study_page(study),
+        "has_no_disease": selectors.has_no_disease(study),
         "may_edit": may_change and study.archived_at is None,
         "may_archive": may_change,
     }
@@ -224,6 +225,7 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         ],
         "asked": asked,
         "groups": asked.groups(),
+        "has_no_disease": selectors.has_no_disease(study),
         "importances": Importance.choices,
     }
     return render(request, "sponsors/study_edit.html", context, status=status)

@@ -81,9 +81,8 @@ def read_study(study: dict[str, Any]) -> TrialRecord:
     design = reader.mapping(protocol, "designModule")
     people = reader.mapping(protocol, "eligibilityModule")
     min_age, max_age = _ages(reader, people)
-    conditions = reader.texts(
-        reader.mapping(protocol, "conditionsModule"), "conditions"
-    )
+    about = reader.mapping(protocol, "conditionsModule")
+    conditions = reader.texts(about, "conditions")
     if not conditions:
         reader.note("The record names no condition.")
     browse = reader.mapping(study, "derivedSection", "conditionBrowseModule")
@@ -93,6 +92,7 @@ def read_study(study: dict[str, Any]) -> TrialRecord:
         reader.mapping(protocol, "armsInterventionsModule"), "interventions"
     )
     types = [reader.text(intervention, "type", 40) for intervention in interventions]
+    names = [reader.text(intervention, "name") for intervention in interventions]
     lead = reader.mapping(sponsors, "leadSponsor")
     return TrialRecord(
         register="ctgov",
@@ -123,6 +123,8 @@ def read_study(study: dict[str, Any]) -> TrialRecord:
             for collaborator in reader.mappings(sponsors, "collaborators")
         ),
         notes=tuple(reader.notes),
+        keywords=reader.texts(about, "keywords"),
+        intervention_names=tuple(dict.fromkeys(filter(None, names))),
     )
 
 

@@ -100,6 +100,8 @@ class TrialRecord:
     lead_sponsor: Organization | None
     collaborators: tuple[Organization, ...]
     notes: tuple[str, ...]
+    keywords: tuple[str, ...] = ()
+    intervention_names: tuple[str, ...] = ()
 
 
 def kind_of(value: object) -> str:

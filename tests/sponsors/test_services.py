@@ -291,6 +291,76 @@ def test_the_deepest_known_ancestor_stands_in_for_an_unknown_condition(member, w
     assert prefill.values["conditions_not_coded"] == ["Odd Wheeze"]
 
 
+def vague(mesh, **about):
+    """A record whose only MeSH term says nothing of the disease."""
+    body = make_study(conditionsModule=about)
+    body["derivedSection"]["conditionBrowseModule"] = {"meshes": [mesh]}
+    return read_study(body)
+
+
+RECURRENCE = {"id": "D012008", "term": "Recurrence"}
+METASTASIS = {"id": "D009362", "term": "Neoplasm Metastasis"}
+
+
+@pytest.mark.parametrize(
+    ("mesh", "about", "codes", "not_coded"),
+    [
+        (RECURRENCE, {"conditions": ["Breast Neoplasm IDH Wildtype"]}, "breast", []),
+        (
+            METASTASIS,
+            {"conditions": ["Spread"], "keywords": ["late Breast Neoplasms"]},
+            "breast",
+            ["Spread"],
+        ),
+        (RECURRENCE, {"conditions": ["Odd"]}, "asthma", ["Odd"]),  # by the title
+    ],
+)
+def test_what_names_no_disease_is_not_taken_for_one(
+    words, mesh, about, codes, not_coded
+):
+    for term, numbers in (
+        (RECURRENCE, ["C23.550.291.937"]),
+        (METASTASIS, ["C04.697.650.560", "C23.550.727.650.560"]),
+    ):
+        TermFactory.create(
+            scheme__code="condition",
+            code=term["term"].lower().replace(" ", "-"),
+            label=term["term"],
+            external_code=term["id"],
+            tree_numbers=numbers,
+        )
+    prefill = services.read_record(vague(mesh, **about))
+    [condition] = [w.code for w in prefill.requirements if w.scheme == "condition"]
+    assert condition.startswith(codes)
+    assert prefill.values["conditions_not_coded"] == not_coded
+
+
+def test_a_kind_of_biologic_that_is_named_stands_for_the_broad_type(words):
+    biologic = TermFactory.create(
+        scheme__code="modality",
+        code="biologic",
+        label="Biologic",
+        attributes={"ctgov_interventions": ["BIOLOGICAL"]},
+    )
+    cells = TermFactory.create(
+        scheme__code="modality", code="cells", label="Cell therapy", parent=biologic
+    )
+    TermFactory.create(
+        scheme__code="modality",
+        code="car-t",
+        label="Engineered cells",
+        synonyms=["CAR-T"],
+        parent=cells,
+    )
+    body = make_study(
+        armsInterventionsModule={
+            "interventions": [{"type": "BIOLOGICAL", "name": "Allogeneic CAR-T cells"}]
+        }
+    )
+    prefill = services.read_record(read_study(body))
+    assert [w.code for w in prefill.requirements if w.scheme == "modality"] == ["car-t"]
+
+
 def test_unknown_countries_are_left_out_and_said(member, words):
     sites = [{"country": "Poland"}, {"country": "Atlantis"}, {"country": "Poland"}]
     body = make_study(contactsLocationsModule={"locations": sites})

@@ -665,3 +665,20 @@ def test_who_may_not_change_a_study_may_not_archive_it(browser, member, study, n
     assert page(name, study) not in text_of(browser.get(page("detail", study)))
     assert browser.post(page(name, study)).status_code == 403
     assert not Study.objects.archived().exists()
+
+
+@pytest.mark.parametrize("name", ["detail", "edit"])
+def test_a_record_without_a_disease_is_said(browser, member, words, name):
+    body = {"protocolSection": {"identificationModule": {"nctId": "NCT99000001"}}}
+    study = services.create_study_from_record(
+        sponsor=member.sponsor, by=member.user, record=read_study(body)
+    )
+    warning = "No disease was found in the record"
+    assert warning in text_of(browser.get(page(name, study)))
+    services.update_study(
+        study=study,
+        expected_version=1,
+        by=member.user,
+        requirements=[Wanted("condition", "asthma")],
+    )
+    assert warning not in text_of(browser.get(page(name, study)))

@@ -56,6 +56,7 @@ def test_every_field_is_read():
             Organization("", "INDIV"),
         ),
         notes=(),
+        intervention_names=("Made-upine", "Placebo", "Inhaler"),
     )
 
 
