@@ -8,13 +8,15 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from cro_portal.embedded import paths, servers
+from cro_portal.embedded.errors import EmbeddedServerError, tail
 from cro_portal.embedded.lifeline import ends_with_parent
+from cro_portal.embedded.revival import LATELY_SECONDS, Revival
 
 GRACE_SECONDS = 25
 """Longer than a worker takes to finish or hand back its tasks (20 s)."""
@@ -22,11 +24,20 @@ GRACE_SECONDS = 25
 
 @dataclass
 class Child:
-    """One running child, the leader of a process group of its own."""
+    """One child, the leader of a process group of its own, and how to start it."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    arguments: Sequence[str]
+    environment: dict[str, str]
     log: Path
+    process: subprocess.Popen[bytes]
+    started: float | None
+    revival: Revival = field(default_factory=Revival)
+
+    @property
+    def death(self) -> str:
+        """Say how it ended. For one that has."""
+        return f"The {self.name} stopped by itself (exit {self.process.returncode})"
 
 
 class Children:
@@ -45,8 +56,18 @@ class Children:
     ) -> Child:
         """Run Python with `arguments`; its output goes to `var/log/<name>.log`."""
         log = self.layout.logs / f"{name}.log"
+        process = self._launch(log, arguments, environment)
+        started = _started(process.pid)
+        child = Child(name, arguments, environment, log, process, started)
+        self.running.append(child)
+        self._note()
+        return child
+
+    def _launch(
+        self, log: Path, arguments: Sequence[str], environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
         with servers.open_log(log) as output:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -56,10 +77,6 @@ class Children:
                 start_new_session=True,  # Ctrl-C reaches us alone; we stop the rest
                 preexec_fn=ends_with_parent(signal.SIGTERM),
             )
-        child = Child(name, process, log)
-        self.running.append(child)
-        self._note()
-        return child
 
     def died(self) -> Child | None:
         """Return a child that has ended although nobody stopped it."""
@@ -67,6 +84,33 @@ class Children:
             if child.process.poll() is not None:
                 return child
         return None
+
+    def revive(self) -> list[str]:
+        """Start again, after a pause, what has ended by itself; say so in sentences.
+
+        Raises `EmbeddedServerError`, with the end of the log, for a child that
+        has died too often lately.
+        """
+        said = []
+        for child in self.running:
+            if child.revival.is_due:
+                child.process = self._launch(
+                    child.log, child.arguments, child.environment
+                )
+                child.started = _started(child.process.pid)
+                child.revival.due = None
+                self._note()
+            elif child.revival.due is None and child.process.poll() is not None:
+                _kill_group(child.process.pid)  # what it started is nobody's now
+                pause = child.revival.plan()
+                if pause is None:
+                    raise EmbeddedServerError(
+                        f"{child.death}, {len(child.revival.deaths)} times within "
+                        f"{LATELY_SECONDS} s. The end of {child.log}:\n"
+                        f"{tail(child.log)}"
+                    )
+                said.append(f"{child.death}; it is started again in {pause:g} s.")
+        return said
 
     def stop(self, child: Child, seconds: float = GRACE_SECONDS) -> None:
         """Ask `child` to end; after `seconds` end it and all it started."""
@@ -107,7 +151,7 @@ class Children:
             {
                 "name": child.name,
                 "pid": child.process.pid,
-                "started": _started(child.process.pid),
+                "started": child.started,
             }
             for child in self.running
         ]

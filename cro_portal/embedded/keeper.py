@@ -3,10 +3,11 @@
 Every command that needs the servers holds a connection to the keeper's socket.
 The kernel closes it however the command ends, and with the last one the keeper
 stops the servers. So no command stops what another still uses, and nothing
-outlives a `kill -9`.
+outlives a `kill -9`. A server that dies by itself is started again (revival.py).
 
 What it says on a connection, one JSON object a line: `{"state": "ready",
-"notes": [...]}` or `{"state": "failed", "message": ...}`. A command that leaves
+"notes": [...]}`, again with every note to come, or `{"state": "failed",
+"message": ...}`. A command that leaves
 sends `bye` and reads to the end, which comes once the servers are stopped, or
 at once if others still use them.
 """
@@ -19,16 +20,32 @@ import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cro_portal.embedded import servers
 from cro_portal.embedded.children import Children
 from cro_portal.embedded.errors import EmbeddedServerError, tail
 from cro_portal.embedded.paths import Layout
+from cro_portal.embedded.revival import LATELY_SECONDS, Revival
 
 LOOK_SECONDS = 0.5
 HEARD_SECONDS = 5
+
+
+@dataclass
+class Server:
+    """One server: how it is started, and the signal that ends it in good order."""
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    signal: signal.Signals
+    log: Path
+    process: subprocess.Popen[bytes]
+    revival: Revival = field(default_factory=Revival)
 
 
 class Keeper:
@@ -40,7 +57,7 @@ class Keeper:
         self.selector = selectors.DefaultSelector()
         self.users: set[socket.socket] = set()
         self.leaving: set[socket.socket] = set()
-        self.children: dict[str, tuple[subprocess.Popen[bytes], signal.Signals]] = {}
+        self.servers: list[Server] = []
         self.told_to_stop = False
         self.notes: list[str] = []
 
@@ -56,13 +73,18 @@ class Keeper:
     def start_servers(self) -> None:
         self.notes += servers.make_postgres_data(self.layout)
         self.notes += servers.clear_left_overs(self.layout)
-        # The signals that end them in good order: "fast" for PostgreSQL.
-        postgres = servers.start_postgres(self.layout, durable=self.durable)
-        self.children["PostgreSQL"] = (postgres, signal.SIGINT)
-        self.children["Redis"] = (servers.start_redis(self.layout), signal.SIGTERM)
+        # SIGINT is PostgreSQL's "fast" shutdown.
+        logs = self.layout.logs
+        postgres = partial(servers.start_postgres, self.layout, durable=self.durable)
+        redis = partial(servers.start_redis, self.layout)
+        for name, start, number, log in (
+            ("PostgreSQL", postgres, signal.SIGINT, logs / "postgres.log"),
+            ("Redis", redis, signal.SIGTERM, logs / "redis.log"),
+        ):
+            self.servers.append(Server(name, start, number, log, start()))
 
     def serve(self) -> None:
-        """Keep the servers until the last user has left, or one server has died."""
+        """Keep the servers until the last user has left, or one keeps dying."""
         first = True
         while not self.told_to_stop and (first or self.users):
             for key, _ in self.selector.select(LOOK_SECONDS):
@@ -71,10 +93,12 @@ class Keeper:
                     first = False
                 else:
                     self._read(key.fileobj)  # type: ignore[arg-type]
-            self._check_children()
+            for server in self.servers:
+                self._revive(server)
 
     def _welcome(self) -> None:
         user, _ = self.listener.accept()
+        user.settimeout(HEARD_SECONDS)  # whoever does not listen holds up nobody
         self.users.add(user)
         self.selector.register(user, selectors.EVENT_READ)
         self._tell(user, state="ready", notes=self.notes)
@@ -92,14 +116,33 @@ class Keeper:
         else:
             user.close()
 
-    def _check_children(self) -> None:
-        for name, (process, _) in self.children.items():
-            if process.poll() is not None:
-                log = self.layout.logs / f"{name.lower()}.log"
-                raise EmbeddedServerError(
-                    f"{name} stopped by itself (exit {process.returncode}). The end of "
-                    f"{log}:\n{tail(log)}"
-                )
+    def _revive(self, server: Server) -> None:
+        """Start `server` again, after a pause, if it has ended by itself."""
+        if server.revival.is_due:
+            try:
+                server.process = server.start()
+            except EmbeddedServerError as error:
+                self._plan(server, str(error))
+            else:
+                server.revival.due = None
+                self._note(f"{server.name} runs again.")
+        elif server.revival.due is None and server.process.poll() is not None:
+            code = server.process.returncode
+            self._plan(server, f"{server.name} stopped by itself (exit {code}).")
+
+    def _plan(self, server: Server, what: str) -> None:
+        """Plan the next start of `server`, or give up if there were too many."""
+        pause = server.revival.plan()
+        if pause is None:
+            raise EmbeddedServerError(
+                f"{what} That was too often: {len(server.revival.deaths)} times within "
+                f"{LATELY_SECONDS} s. The end of {server.log}:\n{tail(server.log)}"
+            )
+        self._note(f"{what} It is started again in {pause:g} s.")
+
+    def _note(self, sentence: str) -> None:
+        for user in self.users:
+            self._tell(user, state="ready", notes=[sentence])
 
     def fail(self, message: str) -> None:
         """Tell everybody who uses or waits for the servers what went wrong."""
@@ -123,9 +166,8 @@ class Keeper:
         # Of an `up` that was killed. First, since a worker whose Redis is gone
         # waits for it and does not end.
         Children(self.layout).clear_left_overs()
-        for name in ("Redis", "PostgreSQL"):
-            if name in self.children:
-                servers.stop(*self.children[name])
+        for server in reversed(self.servers):
+            servers.stop(server.process, server.signal)
         for user in self.users | self.leaving:
             user.close()
 

@@ -32,7 +32,11 @@ RUNS_AS_OWNER = {"migrate", "makemigrations", "sqlmigrate", "flush", "dbshell"}
 
 
 class Lease:
-    """Our use of the servers; they run at least until `release`."""
+    """Our use of the servers; they run at least until `release`.
+
+    `notes` are sentences of the keeper's: how the start went, and after each
+    `failure` what has happened since.
+    """
 
     def __init__(self, connection: socket.socket, notes: list[str]) -> None:
         self._connection = connection
@@ -40,12 +44,15 @@ class Lease:
 
     def failure(self) -> str | None:
         """Return why the servers are gone, or None while they run."""
-        if not select.select([self._connection], [], [], 0)[0]:
-            return None
-        answer = _read_line(self._connection)
-        if answer is None:
-            return "The keeper of PostgreSQL and Redis is gone (was it killed?)."
-        return str(answer["message"])
+        self.notes = []
+        while select.select([self._connection], [], [], 0)[0]:
+            answer = _read_line(self._connection)
+            if answer is None:
+                return "The keeper of PostgreSQL and Redis is gone (was it killed?)."
+            if answer["state"] == "failed":
+                return str(answer["message"])
+            self.notes += answer["notes"]
+        return None
 
     def release(self) -> None:
         """Leave. Returns once the servers are stopped, if nobody else uses them."""
@@ -127,7 +134,7 @@ def _read_line(connection: socket.socket) -> dict | None:
     data = b""
     while not data.endswith(b"\n"):
         try:
-            part = connection.recv(65536)
+            part = connection.recv(1)  # no more: the next line is for the next call
         except ConnectionResetError:
             part = b""
         if not part:

@@ -11,8 +11,10 @@ import time
 
 import psutil
 import pytest
+import redis
 
-from cro_portal.embedded import paths
+from cro_portal.embedded import paths, servers
+from cro_portal.health import HEARTBEAT_KEY
 from tests.cro_portal.embedded.conftest import make_layout, processes_of, remove
 
 SECONDS = 90
@@ -109,9 +111,29 @@ def readyz(port):
         connection.close()
 
 
+def serves(port):
+    try:
+        return readyz(port)["status"] == "ready"
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def heartbeat(layout):
+    """Return when a worker last ran a task of the sweeper's (Unix seconds)."""
+    with redis.Redis.from_url(layout.redis_url()) as client:
+        try:
+            return float(client.get(HEARTBEAT_KEY) or 0)
+        except redis.RedisError:
+            return None
+
+
 def child_of(layout, name):
-    noted = json.loads((layout.var / "children.json").read_text())
-    return next(child["pid"] for child in noted if child["name"] == name)
+    """Return the process id of a child; 0 where `up` is just writing or gone."""
+    try:
+        noted = json.loads((layout.var / "children.json").read_text())
+    except ValueError:
+        noted = []
+    return next((child["pid"] for child in noted if child["name"] == name), 0)
 
 
 def test_serves_and_leaves_nothing_after_term(layout, up, port):
@@ -132,11 +154,46 @@ def test_serves_and_leaves_nothing_after_term(layout, up, port):
     wait_until(lambda: not left(layout), seconds=2)
 
 
-def test_child_that_dies_is_named_and_stops_the_rest(layout, up):
-    os.kill(child_of(layout, "sweeper"), signal.SIGKILL)
+def test_whatever_is_killed_runs_again_and_the_rest_stays(layout, up, port):
+    wait_until(lambda: heartbeat(layout))  # the worker has begun
+    killed = {name: child_of(layout, name) for name in ("worker", "sweeper", "web")}
+    os.kill(servers.redis_process(layout), signal.SIGKILL)
+    answer = readyz(port)  # while Redis is away, or just back
+    assert answer["status"] in {"degraded", "ready"}
+    assert answer["checks"]["database"] == "ok"
+    os.kill(killed["worker"], signal.SIGKILL)
+    os.kill(killed["sweeper"], signal.SIGKILL)
+    at = time.time()
+    wait_until(lambda: (heartbeat(layout) or 0) > at)
+    assert child_of(layout, "web") == killed["web"]
+    os.kill(killed["web"], signal.SIGKILL)
+    wait_until(
+        lambda: child_of(layout, "web") not in {0, killed["web"]} and serves(port)
+    )
+    up.send_signal(signal.SIGTERM)
     said = up.communicate(timeout=SECONDS)[0]
+    assert up.returncode == 0
+    assert "Redis stopped by itself (exit -9). It is started again in 0.5 s." in said
+    assert "Redis runs again." in said
+    for name in killed:
+        assert (
+            f"The {name} stopped by itself (exit -9); it is started again in 0.5 s."
+            in said
+        )
+
+
+def test_child_that_keeps_dying_is_named_and_stops_the_rest(layout, up):
+    killed = set()
+    while up.poll() is None:
+        pid = child_of(layout, "sweeper")
+        if pid and pid not in killed:
+            killed.add(pid)
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+    said = up.communicate(timeout=SECONDS)[0]
+    assert len(killed) == 5
     assert up.returncode == 1
-    assert "The sweeper stopped by itself (exit -9)" in said
+    assert "The sweeper stopped by itself (exit -9), 5 times within 60 s" in said
     assert "sweeper.log" in said
     wait_until(lambda: not left(layout), seconds=2)
 

@@ -150,7 +150,11 @@ class Command(BaseCommand):
                 )
             deadline = time.monotonic() + READY_SECONDS
             while not self.is_ready():
-                self.look(None)
+                self.check_signals()
+                if child := self.children.died():  # what it cannot even begin with
+                    raise CommandError(
+                        f"{child.death}. The end of {child.log}:\n{tail(child.log)}"
+                    )
                 if time.monotonic() > deadline:
                     log = self.layout.logs / "web.log"
                     raise CommandError(
@@ -187,15 +191,16 @@ class Command(BaseCommand):
     # --- watching and stopping ---------------------------------------------
 
     def look(self, lease: session.Lease | None) -> None:
-        """Raise if somebody wants us to stop, or if a part has stopped by itself."""
+        """Have what stopped by itself started again, and say so.
+
+        Raises when somebody wants us to stop, or when a part keeps dying.
+        """
         self.check_signals()
-        if lease and (failure := lease.failure()):
-            raise CommandError(failure)
-        if child := self.children.died():
-            raise CommandError(
-                f"The {child.name} stopped by itself (exit {child.process.returncode})."
-                f" The end of {child.log}:\n{tail(child.log)}"
-            )
+        if lease:
+            if failure := lease.failure():
+                raise CommandError(failure)
+            self.notes(lease.notes)
+        self.notes(self.children.revive())
 
     def on_signal(self, number: int, frame: object) -> None:
         self.signals += 1
@@ -248,6 +253,7 @@ class Command(BaseCommand):
     def notes(self, notes: list[str]) -> None:
         for note in notes:
             self.stdout.write(f"  {note}")
+        self.stdout.flush()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
