@@ -131,7 +131,7 @@ def child_of(layout, name):
     """Return the process id of a child; 0 where `up` is just writing or gone."""
     try:
         noted = json.loads((layout.var / "children.json").read_text())
-    except ValueError:
+    except (FileNotFoundError, ValueError):
         noted = []
     return next((child["pid"] for child in noted if child["name"] == name), 0)
 
