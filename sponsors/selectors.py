@@ -228,14 +228,24 @@ def _label(name: str) -> str:
     return label[:1].upper() + label[1:]
 
 
+def _staff_by_rule(study: Study, n_countries: int) -> str | None:
+    rule = staff_by_rule(study.n_sites, n_countries)
+    if rule is None:
+        return None
+    text = f"{rule} full-time, by the method's rule"
+    if study.further_studies:
+        whole = rule * (1 + Decimal(study.further_studies) / 2)
+        text += f"; {whole:.1f} with the further studies"
+    return text
+
+
 def _fact(study: Study, name: str, n_countries: int) -> Fact:
     value = getattr(study, name)
     display = getattr(study, f"get_{name}_display", None)
     if value in (None, ""):
         text = None
         if name == "staff_needed_fte":
-            rule = staff_by_rule(study.n_sites, n_countries)
-            text = None if rule is None else f"{rule} full-time, by the method's rule"
+            text = _staff_by_rule(study, n_countries)
     elif display:
         text = str(display())
     elif name == "participants" or name == "n_sites":
