@@ -42,7 +42,7 @@ def change_tray(request: HtmxRequest) -> HttpResponse:
         if problem:
             messages.warning(request, problem)
         return redirect(address)
-    response = render(request, "catalog/tray_changed.html")
+    response = render(request, "catalog/tray_changed.html", {"tray_page": address})
     if shown:
         response.headers["HX-Replace-Url"] = address
     return (

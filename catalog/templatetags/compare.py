@@ -22,12 +22,16 @@ register = template.Library()
 
 @register.inclusion_tag("components/compare_tray.html", takes_context=True)
 def compare_tray(context: template.Context) -> dict[str, Any]:
-    """Show what the visitor has chosen to compare."""
+    """Show what the visitor has chosen to compare.
+
+    Reads `tray_page`, the address of the page it stands on, where a request
+    brings the tray alone.
+    """
     request: HttpRequest = context["request"]
     return {
         "tray": tray_of(request),
         "action": reverse("catalog:tray"),
-        "next": request.get_full_path(),
+        "next": context.get("tray_page") or request.get_full_path(),
         "csrf_token": get_token(request),
     }
 

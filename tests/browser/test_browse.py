@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
 
 from catalog.models import Term
+from tests.browser.waiting import stands_above, wait_until
 from tests.factories import ClaimFactory, CROFactory, TermFactory, UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -131,7 +132,7 @@ def test_the_keyboard_is_enough(open_page):
     page.locator(".filter-chip").nth(1).wait_for()
 
     assert page.url.endswith("?area=c04&phase=phase-3")
-    assert page.evaluate("document.activeElement.id") == "phase-phase-3"
+    wait_until(page, "document.activeElement.id === 'phase-phase-3'")
     assert names(page)[0] == "Oncology in Germany"
 
 
@@ -163,10 +164,7 @@ def test_on_a_phone_the_filters_open_above_the_list(open_page):
     page.locator(".filter-chip").wait_for()
 
     assert poland.is_visible()
-    assert (
-        page.locator(".facets").bounding_box()["y"]
-        < (page.locator("#results").bounding_box()["y"])
-    )
+    wait_until(page, stands_above(".facets", "#results"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
 
+from tests.browser.waiting import stands_above, wait_until
 from tests.factories import (
     ClaimFactory,
     CROFactory,
@@ -88,7 +89,7 @@ def test_two_are_ticked_compared_and_exported(open_page, javascript):
     page.get_by_role("switch", name="Only differences").click()
     page.wait_for_url("**diff=1**")
 
-    assert page.locator("th", has_text="Alike").count() == 0
+    page.locator("th", has_text="Alike").wait_for(state="detached")
     assert page.locator("th", has_text="Apart").count() == 1
     with page.expect_download() as download:
         page.get_by_role("link", name="Export CSV").click()
@@ -101,6 +102,7 @@ def test_the_keyboard_alone_ticks_and_compares(open_page):
         page.get_by_role("button", name=f"Compare {name}").focus()
         page.keyboard.press("Enter")
         page.locator(".compare-tray__item", has_text=name).wait_for()
+        page.get_by_role("button", name=f"Compare {name}", pressed=True).wait_for()
     wait_until(page, "document.activeElement.value === 'birch'")
 
     page.locator(".compare-tray__item", has_text="Aster").focus()
@@ -133,15 +135,4 @@ def test_on_paper_the_whole_table_stands_above_what_follows(open_page):
 
     page.emulate_media(media="print")
 
-    table = page.locator("table.compare").bounding_box()
-    following = page.locator("#picture-title").bounding_box()
-    assert table["y"] + table["height"] <= following["y"]
-
-
-def wait_until(page, expression, seconds=10):
-    """Wait for an expression; the page's policy lets no function be made of it."""
-    for _ in range(seconds * 20):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never came true: {expression}")
+    wait_until(page, stands_above("table.compare", "#picture-title"))

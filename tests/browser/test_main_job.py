@@ -40,6 +40,7 @@ def test_from_a_record_to_a_ranked_explained_list(
     sign_in(page)
     page.get_by_label("File").set_input_files(record)
     page.get_by_role("button", name="Read the record").click()
+    page.wait_for_url("**/edit/**")  # the whole page, not only its heading
     page.get_by_role("heading", name="Edit the study").wait_for()
     assert page.get_by_text("from register").count() > 5
 
@@ -53,7 +54,7 @@ def test_from_a_record_to_a_ranked_explained_list(
     first = page.locator(".ranking-entry").first
     first.wait_for(timeout=20_000)
     page.locator(".notice--stale").wait_for(state="detached", timeout=20_000)
-    assert page.get_by_text("As of").is_visible()
+    page.get_by_text("As of").wait_for()
 
     first.get_by_text("Why?").click()
     first.get_by_role("heading", name="Services asked for").wait_for()

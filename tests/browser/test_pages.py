@@ -9,6 +9,7 @@ from catalog import snapshot
 from catalog.choices import ClaimStatus
 from catalog.models import TrialCondition, TrialCountry
 from catalog.profile.tabs import TABS
+from tests.browser.waiting import wait_until
 from tests.changes import mark_vocabulary_changed
 from tests.factories import (
     AliasFactory,
@@ -110,10 +111,10 @@ def test_the_map_leads_to_the_list(open_page, poland):
 
     page.locator(".map__world a .map__place").click()
 
-    assert page.url.endswith("/cros/?unknown=0&country=pl")
+    page.wait_for_url("**/cros/?unknown=0&country=pl")
     page.go_back()
     page.get_by_role("link", name="1", exact=True).click()
-    assert page.url.endswith("/cros/?unknown=0&area=c04&region=eastern-europe-un")
+    page.wait_for_url("**/cros/?unknown=0&area=c04&region=eastern-europe-un")
 
 
 def test_a_chosen_theme_stays(open_page):
@@ -146,7 +147,7 @@ def test_a_tab_is_swapped_and_the_address_and_focus_follow(open_page):
 
     assert page.locator("h1").get_attribute("data-kept") == "yes"
     assert page.title().startswith("Services · Baltica Trials")
-    assert page.evaluate("document.activeElement.id") == "tab-services"
+    wait_until(page, "document.activeElement.id === 'tab-services'")
     page.go_back()
     page.locator("#tab-overview[aria-current]").wait_for()
 
@@ -155,6 +156,7 @@ def test_a_tab_works_without_javascript(open_page):
     page = open_page("/cros/baltica/", javascript=False)
 
     page.get_by_role("link", name="Sources").click()
+    page.wait_for_url("**/cros/baltica/sources/")
 
     assert page.locator("#tab-sources[aria-current]").count() == 1
     assert page.locator(".claim--log").count() > 1
@@ -167,7 +169,7 @@ def test_an_answer_of_htmx_may_bring_a_message(open_page):
     page.get_by_text("Saved.").wait_for()
     page.get_by_role("button", name="Close this message").click()
 
-    assert page.get_by_text("Saved.").count() == 0
+    page.get_by_text("Saved.").wait_for(state="detached")
 
 
 def test_who_is_signed_in_can_sign_out(open_page, session_of):

@@ -72,5 +72,5 @@ def test_without_javascript_names_are_typed(open_page, session_of, member, study
     page.get_by_label("Add conditions").fill("Breast Neoplasms")
     page.get_by_role("button", name="Save").click()
 
-    assert page.get_by_text("Saved.").is_visible()
+    page.get_by_text("Saved.").wait_for()
     assert study.requirements.current().filter(term__code="breast-neoplasms").exists()

@@ -373,6 +373,15 @@ def test_htmx_gets_the_tray_and_the_refusal_as_a_message(client):
     assert "Baltica" in refused.content.decode()
 
 
+def test_the_form_htmx_gets_leads_back_to_the_page_without_htmx_too(client):
+    cro = CROFactory.create()
+    page = {"HX-Request": "true", "HX-Current-URL": "http://testserver/cros/?q=x"}
+
+    tray = client.post(reverse("catalog:tray"), {"add": cro.slug}, headers=page)
+
+    assert 'name="next" value="/cros/?q=x"' in tray.content.decode()
+
+
 def test_a_tray_in_the_address_is_shown_and_changed_there(client):
     a, b, c = CROFactory.create_batch(3)
     change(client, add=c.slug)
