@@ -41,6 +41,9 @@ def _words() -> list[Word]:
         if not key.startswith("therapeutic_area/"):
             continue
         branch = key.split("/")[1].upper()
+        if branch == "RARE-DISEASES":  # no branch of MeSH, as in the real list
+            words.append(Word(key, "Rare diseases"))
+            continue
         words.append(Word(key, f"Area {branch}", (branch,)))
         for second in range(3):
             for third in range(3):

@@ -83,6 +83,7 @@ class _Teller:
 
     def tell(self) -> None:
         self._open_sources()
+        self._say_what_is_sure()
         self._say_type()
         complete = self._complete_lists()
         for scheme in LISTED:
@@ -260,6 +261,17 @@ class _Teller:
 
     # What there is to say
 
+    def _say_what_is_sure(self) -> None:
+        """Say it by a recent audit; nothing else is said of those terms."""
+        if not self.profile.sure_claims:
+            return
+        day = REFERENCE_DATE - dt.timedelta(days=200)
+        audit = self._source("audit", T2, "Qualification audit of {}", day, pool=False)
+        for key in self.profile.sure_claims:
+            self._say(key, source=audit, is_settled=True)
+        staff = self.profile.headcount
+        self._say("metric/headcount-fte", value=staff, source=audit, is_settled=True)
+
     def _say_type(self) -> None:
         for code in self.profile.kind.types:
             self._say(f"cro_type/{code}", is_settled=True)
@@ -284,6 +296,8 @@ class _Teller:
         rng, knowledge = self.rng, self.profile.knowledge
         if_true, if_false = min(0.95, 1.3 * knowledge), 0.4 * knowledge
         for word in self.vocabulary.of(scheme):
+            if word.key in self.profile.sure_claims:
+                continue
             if word.is_group and scheme in GROUPED:
                 continue
             is_true = rng.random() < self._chance(scheme, word)

@@ -183,6 +183,16 @@ METRICS = (
     "inspections-no-action",
 )
 
+FIRST_QUESTION = (
+    "therapeutic_area/rare-diseases",
+    "population/rare-disease",
+    "phase/phase-2",
+    "technology/edc",
+    "country/pl",
+    "country/es",
+)
+"""Terms that one CRO surely claims, see `first_question`."""
+
 
 def named_terms() -> frozenset[str]:
     """Give the keys of all terms that the generator names."""
@@ -199,6 +209,7 @@ def named_terms() -> frozenset[str]:
         "certification": list(CERTIFICATES),
         "metric": list(METRICS),
     }
-    return frozenset(
+    named = (
         f"{scheme}/{code}" for scheme, codes in by_scheme.items() for code in codes
     )
+    return frozenset(FIRST_QUESTION).union(named)

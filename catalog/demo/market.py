@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from catalog.demo import claims, trials
+from catalog.demo import claims, first_question, trials
 from catalog.demo.kinds import (
     AREA_WEIGHTS,
     BY_CODE,
@@ -20,7 +20,7 @@ from catalog.demo.profile import Profile
 from catalog.demo.rows import AliasRow, CRORow, Market, stable_uuid
 from catalog.demo.words import Vocabulary, Word
 
-VERSION = 1
+VERSION = 2
 """Rises when the same N and seed give another market."""
 
 MERGED_SHARE, CLOSED_SHARE, DRAFT_SHARE = 0.015, 0.008, 0.004
@@ -43,6 +43,7 @@ def build(
         ],
         rng,
     )
+    profiles = first_question.with_an_answer(profiles, vocabulary, seed)
     market = Market(kinds=[profile.kind.code for profile in profiles])
     for profile in profiles:
         market.cros.append(_cro_row(profile, seed))
@@ -62,6 +63,9 @@ def _kinds(n_cros: int, rng: Random) -> list[Kind]:
     kinds += KINDS[: n_cros - len(kinds)]
     weights = [kind.weight for kind in KINDS]
     kinds += rng.choices(KINDS, weights, k=n_cros - len(kinds))
+    asked_for = BY_CODE[first_question.KIND]
+    if n_cros >= first_question.SMALLEST_MARKET and asked_for not in kinds:
+        kinds[-1] = asked_for
     rng.shuffle(kinds)
     return kinds
 

@@ -2,9 +2,18 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.demo.kinds import Kind
 from catalog.demo.words import Word
+
+
+class SureTrial(NamedTuple):
+    """A trial that a CRO surely ran: of that phase, in those countries."""
+
+    phase: str
+    conditions: tuple[Word, ...]  # it studies one or some of them
+    countries: tuple[str, ...]  # codes
 
 
 @dataclass(frozen=True)
@@ -26,3 +35,7 @@ class Profile:
     status: str = "listed"
     successor: int | None = None
     ended_on: dt.date | None = None
+    sure_claims: tuple[
+        str, ...
+    ] = ()  # keys of terms; an audit saw them in its own hands
+    sure_trials: tuple[SureTrial, ...] = ()  # besides its `n_roles` others

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from catalog.demo.names import Names
-from catalog.demo.profile import Profile
+from catalog.demo.profile import Profile, SureTrial
 from catalog.demo.rows import (
     REFERENCE_DATE,
     Market,
@@ -105,22 +105,35 @@ class _Register:
             clients: list[tuple[str, str, str]] = []
             for _ in range(profile.n_roles):
                 self._trial(profile, clients)
+            for sure in profile.sure_trials:
+                self._trial(profile, clients, sure)
             if progress and n % 2000 == 0:
                 progress("Inventing trials", n, len(self.profiles))
 
-    def _trial(self, profile: Profile, clients: list[tuple[str, str, str]]) -> None:
+    def _trial(
+        self,
+        profile: Profile,
+        clients: list[tuple[str, str, str]],
+        sure: SureTrial | None = None,
+    ) -> None:
         rng, kind = self.rng, profile.kind
         start = self._start(profile)
         if start is None or not profile.conditions:
             return
-        phase = rng.choices(list(kind.phases), list(kind.phases.values()))[0]
-        words = self._subject(profile)
+        phase, words = (
+            (sure.phase, sure.conditions)
+            if sure
+            else (
+                rng.choices(list(kind.phases), list(kind.phases.values()))[0],
+                self._subject(profile),
+            )
+        )
         conditions = rng.sample(
             words, min(len(words), rng.choices([1, 2, 3], [7, 2, 1])[0])
         )
         sponsor, size, sponsor_class = self._client(profile, clients)
         participants = _participants(phase, kind.code, rng)
-        countries = self._countries(profile, phase)
+        countries = list(sure.countries) if sure else self._countries(profile, phase)
         n_sites = _n_sites(participants, len(countries), phase, rng)
         end = start + dt.timedelta(days=round(365 * rng.lognormvariate(0.5, 0.5)))
         is_running = end > REFERENCE_DATE
@@ -158,7 +171,7 @@ class _Register:
                     position, f"country/{code}", sites if is_known else None
                 )
             )
-        self._roles(position, profile, start)
+        self._roles(position, profile, start, is_sure=sure is not None)
 
     def _start(self, profile: Profile) -> dt.date | None:
         """Draw a start in the CRO's life, later years likelier; None if there is none."""
@@ -206,11 +219,12 @@ class _Register:
         )
         return [code for _, code in keyed[:wanted]]
 
-    def _roles(self, trial: int, profile: Profile, start: dt.date) -> None:
+    def _roles(
+        self, trial: int, profile: Profile, start: dt.date, *, is_sure: bool
+    ) -> None:
         rng = self.rng
-        self._role(
-            trial, profile, facility=0.25 if profile.kind.code == "phase1" else 0.04
-        )
+        usual = 0.25 if profile.kind.code == "phase1" else 0.04
+        self._role(trial, profile, facility=0.0 if is_sure else usual)
         named = {profile.index}
         draw = rng.random()
         extra = 2 if draw < PARTNER_SHARE / 5 else 1 if draw < PARTNER_SHARE else 0

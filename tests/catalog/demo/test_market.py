@@ -13,7 +13,7 @@ import pytest
 
 from catalog.demo import market as demo_market
 from catalog.demo.claims import LISTED
-from catalog.demo.kinds import BY_CODE
+from catalog.demo.kinds import BY_CODE, FIRST_QUESTION
 from catalog.demo.names import DENIED, Names
 from catalog.demo.rows import REFERENCE_DATE
 from tests.demo_vocabulary import vocabulary
@@ -238,6 +238,43 @@ def test_some_lists_are_declared_complete(market):
 def test_ten_thousand_cros_have_thirty_thousand_roles():
     share = mean(len(build(2_000, seed).roles) for seed in (1, 2)) / 2_000
     assert 3.0 < share < 5.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("n_cros", [10, 11, 12, 200])
+def test_a_market_of_ten_answers_the_question_people_try_first(n_cros, seed):
+    market = build(n_cros, seed)
+
+    says = defaultdict(set)
+    staff = defaultdict(set)
+    for claim in market.claims:
+        if claim.status == "accepted":
+            key = (claim.term, claim.delivery) if "edc" in claim.term else claim.term
+            says[claim.cro, claim.answer].add(key)
+            if claim.term == "metric/headcount-fte":
+                staff[claim.cro].add(claim.value)
+    where = defaultdict(set)
+    for row in market.trial_countries:
+        where[row.trial].add(row.country)
+    ran = Counter(
+        role.cro
+        for role in market.roles
+        if role.kind != "facility"
+        and market.trials[role.trial].phase == "phase/phase-2"
+        and where[role.trial] >= {"country/pl", "country/es"}
+    )
+    wanted = {*FIRST_QUESTION, ("technology/edc", "own")} - {"technology/edc"}
+    answers = [
+        i
+        for i, cro in enumerate(market.cros)
+        if cro.status == "listed"
+        and says[i, True] >= wanted
+        and not says[i, False] & wanted
+        and staff[i]
+        and max(staff[i]) < 500
+        and ran[i] >= 4
+    ]
+    assert answers
 
 
 @pytest.mark.parametrize("n_cros", [1, 2, 5, 20])
