@@ -179,6 +179,9 @@ class Address:
         narrowing = Address(self.choices, self.all_of, self.q, self.include_unknown)
         return urlencode(list(narrowing.pairs()))
 
+    def adding(self, choice: Choice) -> "Address":
+        return replace(self, choices=tuple(dict.fromkeys((*self.choices, choice))))
+
     def without(self, choice: Choice) -> "Address":
         return replace(self, choices=tuple(c for c in self.choices if c != choice))
 
@@ -201,6 +204,7 @@ class Browse:
     n_listed: int
     narrowest: Chip | None = None
     relaxations: Sequence[Chip] = ()
+    as_filters: Sequence[Chip] = ()
     n_gone: int = 0
     names: Sequence[str] = ()
     sorts: Mapping[str, str] = field(default_factory=lambda: search.SORT_LABELS)
@@ -347,9 +351,27 @@ def browse(params: QueryDict) -> Browse:
         n_listed=index.n,
         narrowest=narrowest,
         relaxations=relaxations,
+        as_filters=_as_filters(index, address, words),
         n_gone=len(result.ids) - len(cards),
         names=_names(address, result),
     )
+
+
+def _as_filters(
+    index: FacetIndex, address: Address, words: Mapping[str, Words]
+) -> list[Chip]:
+    """Offer the words of the search as filters, which tell a no from not known."""
+    if not address.q:
+        return []
+    return [
+        Chip(
+            describe(choice, index, words),
+            replace(address, q="").adding(choice).url(),
+            index.total(choice.facet, choice.code),
+        )
+        for choice in search.filters_called(address.q)
+        if choice not in address.choices
+    ]
 
 
 def _first(problems: Sequence[search.Problem]) -> Sequence[search.Problem]:

@@ -10,7 +10,8 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from catalog import search
-from catalog.browse import VIEWS, Address, browse
+from catalog.browse import VIEWS, browse, read_address
+from catalog.index.query import Choice
 from catalog.tray import tray_of
 from cro_portal.common.htmx import HtmxRequest
 from cro_portal.common.templates import render_fast
@@ -52,8 +53,10 @@ def cro_list(request: HtmxRequest) -> HttpResponse:
 
 @require_safe
 def suggest(request: HtmxRequest) -> HttpResponse:
-    """Suggest CROs to open and filters to set, for what was typed so far."""
-    words = request.GET.get("q", "")
+    """Suggest CROs to open and filters to add, for what was typed so far."""
+    narrowed = request.GET.copy()
+    words = (narrowed.pop("q", None) or [""])[-1]
+    address = read_address(narrowed, search.parse(narrowed)[0])
     labels = {one.name: one.label for one in search.FACET_FIELDS}
     options = []
     for one in search.suggest(words):
@@ -61,6 +64,6 @@ def suggest(request: HtmxRequest) -> HttpResponse:
             kind, url = "CRO", reverse("catalog:cro-detail", args=[one.value])
         else:
             kind = labels[one.kind]
-            url = Address().url() + "?" + urlencode({one.kind: one.value})
+            url = address.adding(Choice(one.kind, one.value)).url()
         options.append((kind, one.label, one.also, url))
     return render(request, "catalog/suggestions.html", {"options": options})

@@ -327,7 +327,17 @@ class Suggestion:
     also: str = ""  # the name that was matched, where it is another
 
 
-SUGGESTED_FACETS: Final = ("service", "condition", "area", "country", "technology")
+SUGGESTED_FACETS: Final = (
+    "service",
+    "condition",
+    "area",
+    "phase",
+    "country",
+    "region",
+    "technology",
+    "population",
+    "type",
+)
 
 
 def suggest(q: str, limit: int = 8) -> list[Suggestion]:
@@ -341,6 +351,12 @@ def suggest(q: str, limit: int = 8) -> list[Suggestion]:
     n_terms = max(limit // 2, limit - len(cros))
     chosen = terms[:n_terms]
     return [*cros[: limit - len(chosen)], *chosen]
+
+
+def suggest_cros(q: str, limit: int = 8) -> list[Suggestion]:
+    """Suggest listed CROs one of whose names begins with what was typed, or holds it."""
+    words = lookup_key(q[:TEXT_LENGTH]).split()
+    return _suggested_cros(catalogue.current(), words, limit) if words else []
 
 
 def _suggested_cros(
@@ -379,6 +395,18 @@ def _suggested_terms(
             found[term] = rank, Suggestion(facet, label, code, also)
     ranked = sorted(found.values(), key=lambda one: one[0])
     return [suggestion for _, suggestion in ranked[:limit]]
+
+
+def filters_called(q: str) -> list[Choice]:
+    """Give the filters whose value goes by just this name, and some CRO has."""
+    asked = lookup_key(q[:TEXT_LENGTH])
+    held = catalogue.current()
+    return [
+        Choice(one.kind, one.value)
+        for one in (_suggested_terms(held, asked.split(), 8) if asked else ())
+        if asked in {lookup_key(name) for name in (one.label, one.value, one.also)}
+        and held.facets.total(one.kind, one.value)
+    ]
 
 
 def did_you_mean(q: str, limit: int = 3) -> list[str]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from catalog import search
 from catalog.choosing import Chosen, choose
 from catalog.comparison import Comparison, RowGroup, Series, compare
 from catalog.models import CRO
@@ -43,7 +44,8 @@ class Asked:
     def url(self, name: str = "cro-compare", **changes: Any) -> str:
         """Give the address of the same with some things changed."""
         query = QueryDict(mutable=True)
-        query.setlist("cro", [cro.slug for cro in changes.get("cros", self.cros)])
+        slugs = [cro.slug for cro in changes.get("cros", self.cros)]
+        query.setlist("cro", [*slugs, *changes.get("adding", ())])
         if study := changes.get("study", self.study):
             query["study"] = str(study.pk)
         if changes.get("is_diff", self.is_diff):
@@ -86,12 +88,26 @@ def page(request: HttpRequest) -> HttpResponse:
     context = _context(request, wanted)
     context |= {
         "words": words,
+        "problem": "compare-add-problem" if words and not candidates else "",
         "candidates": [
             {"cro": cro, "url": wanted.url(cros=[*wanted.cros, cro])}
             for cro in candidates
         ],
     }
     return render(request, "matching/compare.html", context)
+
+
+@require_safe
+def suggest_cros(request: HttpRequest) -> HttpResponse:
+    """Suggest CROs to add, for what was typed of a name so far."""
+    wanted = asked(request)
+    taken = {cro.slug for cro in wanted.cros}
+    options = [
+        ("CRO", one.label, one.also, wanted.url(adding=[one.value]))
+        for one in search.suggest_cros(request.GET.get("add", ""), CANDIDATES)
+        if one.value not in taken
+    ]
+    return render(request, "catalog/suggestions.html", {"options": options})
 
 
 def _candidates(words: str) -> Sequence[CRO]:

@@ -7,6 +7,7 @@ from matching import compare, views
 app_name = "matching"
 urlpatterns = [
     path("cros/compare/", compare.page, name="cro-compare"),
+    path("cros/compare/suggest/", compare.suggest_cros, name="cro-compare-suggest"),
     path("cros/compare/export.csv", compare.export_csv, name="cro-compare-csv"),
     path("cros/compare/export.xlsx", compare.export_xlsx, name="cro-compare-xlsx"),
     path("studies/<uuid:study_id>/ranking/", views.ranking, name="ranking"),

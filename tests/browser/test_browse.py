@@ -116,7 +116,7 @@ def test_the_keyboard_is_enough(open_page):
     page.get_by_role("option", name="Oncology Therapeutic area").wait_for()
 
     page.keyboard.press("Escape")
-    assert not page.locator("#suggestions").is_visible()
+    assert not page.locator("#find-q-suggestions").is_visible()
     field = page.get_by_role("combobox", name="Name, service")
     href = ""
     while "area=c04" not in href:
@@ -134,6 +134,15 @@ def test_the_keyboard_is_enough(open_page):
     assert page.url.endswith("?area=c04&phase=phase-3")
     wait_until(page, "document.activeElement.id === 'phase-phase-3'")
     assert names(page)[0] == "Oncology in Germany"
+
+
+def test_a_suggested_filter_joins_those_chosen(open_page):
+    page = open_page("/cros/?country=pl&view=table")
+    page.get_by_role("combobox", name="Name, service").focus()
+    page.keyboard.type("electronic", delay=20)
+    page.get_by_role("option", name="Electronic data capture").click()
+
+    page.wait_for_url("**/cros/?country=pl&technology=edc&view=table")
 
 
 def test_without_javascript_the_page_is_the_same(open_page):

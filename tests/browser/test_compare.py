@@ -120,6 +120,18 @@ def test_the_keyboard_alone_ticks_and_compares(open_page):
     page.wait_for_url("**/cros/compare/?cro=birch&cro=aster")
 
 
+def test_a_suggested_cro_is_added_by_keyboard(open_page):
+    page = open_page("/cros/compare/?cro=birch&diff=1")
+    page.get_by_role("combobox", name="Add a CRO by name").focus()
+    page.keyboard.type("ast", delay=20)
+    page.get_by_role("option", name="Aster").wait_for()
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/cros/compare/?cro=birch&cro=aster&diff=1")
+
+
 def test_a_seventh_is_refused_by_a_message(open_page, cros):
     others = CROFactory.create_batch(5)
     tray = "&".join(f"tray={cro.slug}" for cro in [cros[0], *others])

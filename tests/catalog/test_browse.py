@@ -382,5 +382,31 @@ def test_suggestions_lead_to_cros_and_to_filters(client):
     assert "Onco Amber" in text
 
 
+def test_a_suggested_filter_is_added_to_those_that_hold(client):
+    claim("Baltica", "country", "pl")
+    claim("Baltica", "country", "es", observed_on=dt.date(2026, 1, 1))
+    Term.objects.filter(code="es").update(label="Spain")
+    query = {"q": "spa", "country": "pl", "country_mode": "all", "tray": "baltica"}
+
+    text = client.get(reverse("catalog:suggest"), query).content.decode()
+
+    assert "?country=pl&amp;country=es&amp;country_mode=all&amp;tray=baltica" in text
+
+
+def test_a_search_for_the_name_of_a_filter_offers_the_filter(client):
+    claim("Baltica", "therapeutic_area", "rare-diseases")
+    Term.objects.filter(code="rare-diseases").update(
+        label="Rare diseases", synonyms=["rare disease"]
+    )
+    claim("Aldermoor", "country", "pl")
+
+    text = page(client, "q=Rare+Disease&country=pl")
+
+    assert "is also a filter" in text
+    assert 'href="/cros/?country=pl&amp;area=rare-diseases"' in text
+    assert "is also a filter" not in page(client, "q=rare")
+    assert "is also a filter" not in page(client, "q=rare+disease&area=rare-diseases")
+
+
 def test_nothing_typed_suggests_nothing(client):
     assert not client.get(reverse("catalog:suggest")).content.strip()

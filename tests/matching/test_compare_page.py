@@ -97,6 +97,31 @@ def test_a_name_is_added_by_a_form_without_javascript(client):
     assert response.headers["Location"] == "/cros/compare/?cro=aaa&cro=baltica"
 
 
+def suggestions(client, **query):
+    address = reverse("matching:cro-compare-suggest")
+    return client.get(address, query).content.decode()
+
+
+def test_suggested_cros_lead_to_the_comparison_with_them(client):
+    CROFactory.create(slug="aaa", name="Teapot")
+    CROFactory.create(slug="bbb", name="Teahouse")
+    CROFactory.create(name="Tea draft", status=CROStatus.DRAFT)
+
+    text = suggestions(client, add="tea", cro="aaa", diff="1")
+
+    assert 'href="/cros/compare/?cro=aaa&amp;cro=bbb&amp;diff=1"' in text
+    assert text.count('role="option"') == 1
+    assert not suggestions(client, add="").strip()
+    assert not suggestions(client, add="\0").strip()
+
+
+def test_suggestions_keep_to_the_studies_of_the_reader(client):
+    study = StudyFactory.create()
+    address = reverse("matching:cro-compare-suggest")
+
+    assert client.get(address, {"add": "t", "study": study.pk}).status_code == 404
+
+
 def test_a_name_that_may_mean_several_is_asked_back(client):
     for slug in ("tea-east", "tea-west"):
         CROFactory.create(slug=slug, name=slug.replace("-", " ").title())
