@@ -12,6 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from catalog.importers import ctgov, fetch
 from catalog.importers.records import RecordError
 from catalog.models import Scheme, Term
+from sponsors.bounds import BAD_DATE, BOUNDS, hints
 from sponsors.choices import Importance
 from sponsors.criteria import CRITERIA
 from sponsors.models import STUDY_FIELDS, Sponsor, Study
@@ -32,11 +33,46 @@ MAX_SHOWN_AGAIN = 1024 * 1024
 RARE = {"yes": True, "no": False, "": None}
 
 
+OWN_WORDS = {
+    "max_length": "Shorten this to %(limit_value)s characters; it has %(show_value)s.",
+    "null_characters_not_allowed": "Take the invisible characters out of this text.",
+}
+NOT_A_CHOICE = "Pick one from the list."
+LOST_VERSION = "This form lost its place. Reload the page and type the change again."
+
+
+def speak(form: forms.BaseForm) -> None:
+    """Give the fields of a form the portal's own sentences for what is refused."""
+    for one in form.fields.values():
+        if isinstance(one, forms.CharField):
+            one.error_messages |= OWN_WORDS
+        elif isinstance(one, forms.ChoiceField):
+            one.error_messages["invalid_choice"] = NOT_A_CHOICE
+
+
+class VersionField(forms.IntegerField):
+    """The version of the study that the person read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            widget=forms.HiddenInput,
+            min_value=1,
+            error_messages=dict.fromkeys(
+                ("required", "invalid", "min_value"), LOST_VERSION
+            ),
+        )
+
+
 class SponsorField(forms.ModelChoiceField):
     """For whom the study is; shown when the person works for several sponsors."""
 
     def __init__(self, sponsors: Any) -> None:
-        super().__init__(sponsors, label="Sponsor", empty_label=None)
+        super().__init__(
+            sponsors,
+            label="Sponsor",
+            empty_label=None,
+            error_messages={"required": "Say for which sponsor the study is."},
+        )
         self.only = sponsors[0] if len(sponsors) == 1 else None
         if self.only:
             self.required = False
@@ -57,6 +93,7 @@ class NewStudyForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["sponsor"] = SponsorField(sponsors)
         self.order_fields(["sponsor"])
+        speak(self)
 
     def sponsor(self) -> Sponsor:
         chosen: Sponsor = self.cleaned_data["sponsor"]
@@ -87,7 +124,12 @@ class RecordForm(NewStudyForm):
         label="JSON file",
         required=False,
         allow_empty_file=True,
-        help_text="As “Download, JSON” on a study's page gives it; 5 MB at most.",
+        help_text="As “Download, JSON” on a study’s page gives it; 5 MB at most.",
+        error_messages={
+            "invalid": "The file did not arrive. Choose it again, or paste its text.",
+            "contradiction": "Choose a file or leave the field empty, not both.",
+            "max_length": "Give the file a shorter name and choose it again.",
+        },
     )
     text = forms.CharField(
         label="or its text",
@@ -144,7 +186,7 @@ class DateInput(forms.DateInput):
 class StudyForm(forms.ModelForm):
     """The fields of a study. `version` is the version the person read."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    version = VersionField()
     is_rare_disease = forms.TypedChoiceField(
         label="Rare disease",
         choices=[("", "Not known"), ("yes", "Yes"), ("no", "No")],
@@ -168,6 +210,12 @@ class StudyForm(forms.ModelForm):
             "end_date": DateInput,
             "notes": forms.Textarea({"rows": 4}),
         }
+        error_messages = {
+            "title": {"required": "Give the study a title."},
+            "start_date": {"invalid": BAD_DATE},
+            "end_date": {"invalid": BAD_DATE},
+            **{name: bound.messages() for name, bound in BOUNDS.items()},
+        }
 
     def __init__(
         self, *args: Any, instance: Study, staff_by_rule: Any, **kwargs: Any
@@ -183,6 +231,7 @@ class StudyForm(forms.ModelForm):
         }
         kwargs["instance"] = copy.copy(instance)
         super().__init__(*args, **kwargs)
+        speak(self)
         for name in ("min_age_years", "max_age_years"):
             self.fields[name].widget.attrs["step"] = "any"
         self.fields["further_studies"].required = False
@@ -202,6 +251,11 @@ class StudyForm(forms.ModelForm):
         return list(
             dict.fromkeys(" ".join(line.split()) for line in lines if line.strip())
         )
+
+    def hints(self) -> dict[str, str]:
+        """Say what is odd in what stands in the fields, by field."""
+        values = self.cleaned_data if self.is_bound else vars(self.instance)
+        return {hint.field: hint.sentence for hint in hints(values)}
 
     def values(self) -> dict[str, Any]:
         """Give the fields as `services.update_study` takes them."""
@@ -295,6 +349,7 @@ class RequirementsForm(forms.Form):
                 required=False,
                 label="as",
             )
+        speak(self)
         self._rows = self._make_rows()
 
     def groups(self) -> list[Group]:
@@ -427,10 +482,13 @@ def _children_after_parents(rows: list[Row]) -> list[Row]:
     return ordered
 
 
+NOT_POINTS = "Give 0 to 100 points; 0 leaves the criterion out."
+
+
 class WeightsForm(forms.Form):
     """Points for each criterion, 0 to 100 (METHOD section 6)."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    version = VersionField()
 
     def __init__(
         self, *args: Any, weights: Mapping[str, float], version: int, **kwargs: Any
@@ -446,6 +504,9 @@ class WeightsForm(forms.Form):
                 max_value=100,
                 initial=round(weights[criterion.code] * scale, 2),
                 widget=forms.NumberInput({"step": "any", "inputmode": "decimal"}),
+                error_messages=dict.fromkeys(
+                    ("required", "invalid", "min_value", "max_value"), NOT_POINTS
+                ),
             )
 
     def points(self) -> dict[str, float]:

@@ -1,11 +1,9 @@
 """Who asks: sponsors, their people, their studies and what each study needs."""
 
 import uuid
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -13,6 +11,7 @@ from django.urls import reverse
 from catalog.choices import SizeClass, StudyType
 from catalog.models import Term
 from cro_portal.common.models import TimestampedModel
+from sponsors.bounds import BOUNDS, check_end_date, check_start_date
 from sponsors.choices import (
     EDITING_ROLES,
     Importance,
@@ -47,10 +46,6 @@ STUDY_FIELDS = (
     "conditions_not_coded",
 )
 """The fields of a study that a person may set."""
-
-MAX_PARTICIPANTS = 10_000_000
-MAX_SITES = 100_000
-NO_STAFF = "Staff needed must be above 0, or empty if not known."
 
 
 class SponsorQuerySet(models.QuerySet["Sponsor"]):
@@ -169,7 +164,10 @@ class Study(TimestampedModel):
     version = models.PositiveIntegerField(default=1, editable=False)
     title = models.CharField(max_length=500)
     registry_id = models.CharField(
-        "registry number", max_length=40, blank=True, help_text="Such as NCT01234567."
+        "registry number",
+        max_length=40,
+        blank=True,
+        help_text="Such as NCT01234567, 2023-501234-12-00 or ISRCTN12345678.",
     )
     study_type = models.CharField(max_length=20, choices=StudyType, blank=True)
     design = models.CharField(
@@ -180,18 +178,22 @@ class Study(TimestampedModel):
     participants = models.PositiveIntegerField(
         null=True,
         blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_PARTICIPANTS)],
+        validators=BOUNDS["participants"].validators(),
         help_text="Planned number of participants.",
     )
     n_sites = models.PositiveIntegerField(
         "sites",
         null=True,
         blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_SITES)],
+        validators=BOUNDS["n_sites"].validators(),
         help_text="Planned number of sites.",
     )
-    start_date = models.DateField("planned start", null=True, blank=True)
-    end_date = models.DateField("planned end", null=True, blank=True)
+    start_date = models.DateField(
+        "planned start", null=True, blank=True, validators=[check_start_date]
+    )
+    end_date = models.DateField(
+        "planned end", null=True, blank=True, validators=[check_end_date]
+    )
     sex = models.CharField(max_length=6, choices=Sex, blank=True)
     min_age_years = models.DecimalField(
         "minimum age, years",
@@ -199,7 +201,7 @@ class Study(TimestampedModel):
         decimal_places=2,
         null=True,
         blank=True,
-        validators=[MinValueValidator(0), MaxValueValidator(130)],
+        validators=BOUNDS["min_age_years"].validators(),
     )
     max_age_years = models.DecimalField(
         "maximum age, years",
@@ -207,7 +209,7 @@ class Study(TimestampedModel):
         decimal_places=2,
         null=True,
         blank=True,
-        validators=[MinValueValidator(0), MaxValueValidator(130)],
+        validators=BOUNDS["max_age_years"].validators(),
     )
     is_rare_disease = models.BooleanField(
         "rare disease",
@@ -216,7 +218,9 @@ class Study(TimestampedModel):
         help_text="Rare: the need of comparable trials is 5 instead of 10.",
     )
     further_studies = models.PositiveSmallIntegerField(
-        default=0, help_text="Further studies of the programme expected for the CRO."
+        default=0,
+        validators=BOUNDS["further_studies"].validators(),
+        help_text="Further studies of the programme expected for the CRO.",
     )
     staff_needed_fte = models.DecimalField(
         "staff needed",
@@ -224,12 +228,7 @@ class Study(TimestampedModel):
         decimal_places=2,
         null=True,
         blank=True,
-        validators=[
-            MinValueValidator(
-                Decimal("0.01"),
-                NO_STAFF,
-            )
-        ],
+        validators=BOUNDS["staff_needed_fte"].validators(),
         help_text="Full-time equivalents; empty: 2 + sites / 7 + countries / 2.",
     )
     sponsor_size = models.CharField(max_length=5, choices=SizeClass, blank=True)
@@ -278,14 +277,16 @@ class Study(TimestampedModel):
                 condition=Q(start_date__isnull=True)
                 | Q(end_date__isnull=True)
                 | Q(end_date__gte=F("start_date")),
-                violation_error_message="The planned end lies before the planned start.",
+                violation_error_message="The planned end lies before the planned start. Mend "
+                "one of the two.",
             ),
             models.CheckConstraint(
                 name="sponsors_study_ages_in_order",
                 condition=Q(min_age_years__isnull=True)
                 | Q(max_age_years__isnull=True)
                 | Q(max_age_years__gte=F("min_age_years")),
-                violation_error_message="The maximum age is below the minimum age.",
+                violation_error_message="The maximum age is below the minimum age. Mend one "
+                "of the two.",
             ),
         ]
 

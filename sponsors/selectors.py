@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from catalog.models import Scheme
+from sponsors.bounds import hints
 from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS, Criterion
 from sponsors.models import STUDY_FIELDS, Requirement, Study, StudyChange
 from sponsors.wanted import SCHEMES, Wanted
@@ -20,6 +21,7 @@ class Fact:
     label: str
     value: str | None
     is_from_register: bool
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,12 @@ def study_page(study: Study) -> StudyPage:
     """Gather what a study asks for. Three queries."""
     groups = requirement_groups(study)
     n_countries = next((len(g.rows) for g in groups if g.scheme.code == "country"), 0)
+    odd = {hint.field: hint.sentence for hint in hints(vars(study))}
     weights = current_weights(study)
     total = sum(weights.values())
     return StudyPage(
         facts=[
-            _fact(study, name, n_countries)
+            _fact(study, name, n_countries, odd.get(name, ""))
             for name in STUDY_FIELDS
             if name not in NOT_FACTS
         ],
@@ -239,7 +242,7 @@ def _staff_by_rule(study: Study, n_countries: int) -> str | None:
     return text
 
 
-def _fact(study: Study, name: str, n_countries: int) -> Fact:
+def _fact(study: Study, name: str, n_countries: int, hint: str) -> Fact:
     value = getattr(study, name)
     display = getattr(study, f"get_{name}_display", None)
     if value in (None, ""):
@@ -252,4 +255,4 @@ def _fact(study: Study, name: str, n_countries: int) -> Fact:
         text = f"{value:,}"
     else:
         text = as_text(value)
-    return Fact(_label(name), text, name in study.from_register)
+    return Fact(_label(name), text, name in study.from_register, hint)

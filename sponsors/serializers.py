@@ -2,10 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from catalog.choices import SizeClass, StudyType
@@ -15,22 +20,20 @@ from catalog.models import Term
 from catalog.serializers import TermRefSerializer
 from catalog.vocabulary import TermResolver
 from cro_portal.common.fields import (
+    Day,
+    ListOf,
     Number,
     OneOf,
     StrictSerializer,
     Text,
     TrueFalse,
+    Uuid,
     WholeNumber,
 )
+from sponsors.bounds import BOUNDS, Bound, check_end_date, check_start_date, hints
 from sponsors.choices import Importance, Sex
 from sponsors.criteria import CRITERIA
-from sponsors.models import (
-    MAX_PARTICIPANTS,
-    MAX_SITES,
-    NO_STAFF,
-    Requirement,
-    Study,
-)
+from sponsors.models import Requirement, Study
 from sponsors.services import current_weights
 from sponsors.wanted import (
     SCHEMES,
@@ -41,8 +44,6 @@ from sponsors.wanted import (
 
 MAX_REQUIREMENTS = 300
 MAX_ERRORS = 10
-MAX_FURTHER_STUDIES = 1000
-MAX_STAFF = 100_000
 MAX_WEIGHT = 1e6
 
 STUDY_EXAMPLE = {
@@ -59,6 +60,18 @@ STUDY_EXAMPLE = {
         {"scheme": "service", "code": "data-management", "importance": "must"},
     ],
 }
+
+
+def within(bound: Bound) -> dict[str, Any]:
+    """Give the arguments by which a number's field keeps a bound."""
+    return {
+        "min_value": float(bound.least) if bound.least % 1 else int(bound.least),
+        "max_value": bound.most,
+        "error_messages": {
+            "min_value": bound.sentence,
+            "max_value": bound.sentence,
+        },
+    }
 
 
 class RequirementInputSerializer(StrictSerializer):
@@ -140,7 +153,7 @@ class RecordField(serializers.JSONField):
             raise serializers.ValidationError(str(error)) from None
 
 
-class RequirementsField(serializers.ListField):
+class RequirementsField(ListOf):
     """Counts before it reads, so that a huge list costs nothing."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
@@ -158,10 +171,14 @@ class StudyFieldsSerializer(StrictSerializer):
     registry_id = Text(max_length=40, allow_blank=True, required=False)
     study_type = OneOf(choices=StudyType.choices, required=False)
     design = Text(max_length=300, allow_blank=True, required=False)
-    end_date = serializers.DateField(required=False, allow_null=True)
+    end_date = Day(required=False, allow_null=True, validators=[check_end_date])
     sex = OneOf(choices=Sex.choices, required=False)
-    min_age_years = Number(required=False, allow_null=True, min_value=0, max_value=130)
-    max_age_years = Number(required=False, allow_null=True, min_value=0, max_value=130)
+    min_age_years = Number(
+        required=False, allow_null=True, **within(BOUNDS["min_age_years"])
+    )
+    max_age_years = Number(
+        required=False, allow_null=True, **within(BOUNDS["max_age_years"])
+    )
     notes = Text(max_length=10_000, allow_blank=True, required=False)
     requirements = RequirementsField(
         child=RequirementInputSerializer(), required=False, max_length=MAX_REQUIREMENTS
@@ -172,23 +189,17 @@ class StudyFieldsSerializer(StrictSerializer):
             "All eight criteria; 0 leaves one out. Left out altogether: the default."
         ),
     )
-    start_date = serializers.DateField(required=False, allow_null=True)
+    start_date = Day(required=False, allow_null=True, validators=[check_start_date])
     participants = WholeNumber(
-        required=False, allow_null=True, min_value=1, max_value=MAX_PARTICIPANTS
+        required=False, allow_null=True, **within(BOUNDS["participants"])
     )
-    n_sites = WholeNumber(
-        required=False, allow_null=True, min_value=1, max_value=MAX_SITES
-    )
+    n_sites = WholeNumber(required=False, allow_null=True, **within(BOUNDS["n_sites"]))
     is_rare_disease = TrueFalse(required=False, allow_null=True)
-    further_studies = WholeNumber(
-        required=False, min_value=0, max_value=MAX_FURTHER_STUDIES
-    )
+    further_studies = WholeNumber(required=False, **within(BOUNDS["further_studies"]))
     staff_needed_fte = Number(
         required=False,
         allow_null=True,
-        min_value=0.01,
-        max_value=MAX_STAFF,
-        error_messages={"min_value": NO_STAFF},
+        **within(BOUNDS["staff_needed_fte"]),
         help_text="Full-time equivalents; left out: 2 + sites / 7 + countries / 2.",
     )
     sponsor_size = OneOf(choices=SizeClass.choices, required=False)
@@ -225,7 +236,7 @@ class StudyInputSerializer(StudyFieldsSerializer):
         default=False,
         help_text="With `record`: make it although the sponsor has this number.",
     )
-    sponsor = serializers.UUIDField(
+    sponsor = Uuid(
         required=False, help_text="Needed when you may act for several sponsors."
     )
 
@@ -274,7 +285,17 @@ class StudyListSerializer(serializers.ModelSerializer[Study]):
         ]
 
 
+class HintSerializer(serializers.Serializer[Any]):
+    """Something odd about a field of a study, which may yet be right."""
+
+    field = serializers.CharField()
+    sentence = serializers.CharField()
+
+
 class StudySerializer(StudyListSerializer):
+    hints = serializers.SerializerMethodField(
+        help_text="What is odd but taken: a start that has passed and such."
+    )
     requirements = serializers.SerializerMethodField()
     weights = serializers.SerializerMethodField()
     min_age_years = serializers.FloatField(allow_null=True)
@@ -304,7 +325,12 @@ class StudySerializer(StudyListSerializer):
             "conditions_not_coded",
             "requirements",
             "weights",
+            "hints",
         ]
+
+    @extend_schema_field(HintSerializer(many=True))
+    def get_hints(self, study: Study) -> list[dict[str, str]]:
+        return [asdict(hint) for hint in hints(vars(study))]
 
     def get_requirements(self, study: Study) -> list[dict[str, Any]]:
         rows = study.requirements.current().select_related("term")

@@ -15,6 +15,7 @@ from catalog.importers.records import TrialRecord
 from catalog.models import Term
 from catalog.text import lookup_key
 from catalog.vocabulary import TermResolver
+from sponsors import bounds
 from sponsors.choices import WeightMethod
 from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS, asked_criteria
 from sponsors.models import (
@@ -348,11 +349,21 @@ def read_record(record: TrialRecord) -> Prefill:
             f"No phase of the portal is {' + '.join(record.phases)}; it was left out."
         )
     found = [phase, *_modalities(record, resolver)]
-    for date, what in ((record.start, "start"), (record.completion, "end")):
-        if date and date.precision != "day":
+    dates: dict[str, dt.date | None] = {"start_date": None, "end_date": None}
+    for field, date in (("start_date", record.start), ("end_date", record.completion)):
+        if date is None:
+            continue
+        if bounds.date_problem(field, date.first_day):
             notes.append(
-                f"The register knows the {date.precision} of the {what} only ({date}); "
-                "its first day was taken."
+                f"The record’s {bounds.DATE_NAMES[field]} ({date}) is not one the "
+                "portal takes; it was left empty."
+            )
+            continue
+        dates[field] = date.first_day
+        if date.precision != "day":
+            notes.append(
+                f"The register knows the {date.precision} of the "
+                f"{bounds.DATE_NAMES[field]} only ({date}); its first day was taken."
             )
     return Prefill(
         values={
@@ -362,8 +373,7 @@ def read_record(record: TrialRecord) -> Prefill:
             "design": record.design,
             "participants": record.participants,
             "n_sites": record.n_sites,
-            "start_date": record.start.first_day if record.start else None,
-            "end_date": record.completion.first_day if record.completion else None,
+            **dates,
             "sex": record.sex,
             "min_age_years": record.min_age_years,
             "max_age_years": record.max_age_years,

@@ -215,11 +215,12 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         asked = RequirementsForm(current=current)
         status = 200
     marked = set(study.from_register)
+    hints = form.hints()
     context |= {
         "form": form,
         "marked": {name: name in marked for name in form.fields},
         "facts": [
-            (form[name], name in marked)
+            (form[name], name in marked, hints.get(name, ""))
             for name in form.fields
             if name not in selectors.NOT_FACTS and name != "version"
         ],

@@ -2,6 +2,7 @@
 
 The framework's own read `"5"` as a number, `5` as a text and `"on"` as true, and
 let `"nan"` through. A mistake in a program is found sooner when it is refused.
+Each refusal says what to send instead.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,22 @@ from typing import Any
 from rapidfuzz import process
 from rest_framework import serializers
 
+MISSING = {
+    "required": "This is missing; give it.",
+    "null": "null is no value here; give one, or leave the field out.",
+}
+IN_BOUNDS = {
+    "min_value": "Give a number of at least {min_value}.",
+    "max_value": "Give a number of at most {max_value}.",
+}
+
 
 class WholeNumber(serializers.IntegerField):
-    default_error_messages = {"invalid": "Give a whole number."}
+    default_error_messages = {
+        **MISSING,
+        **IN_BOUNDS,
+        "invalid": "Give a whole number.",
+    }
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int | float):
@@ -23,7 +37,7 @@ class WholeNumber(serializers.IntegerField):
 
 
 class Number(serializers.FloatField):
-    default_error_messages = {"invalid": "Give a number."}
+    default_error_messages = {**MISSING, **IN_BOUNDS, "invalid": "Give a number."}
 
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
@@ -32,7 +46,12 @@ class Number(serializers.FloatField):
 
 
 class Text(serializers.CharField):
-    default_error_messages = {"invalid": "Give a text."}
+    default_error_messages = {
+        **MISSING,
+        "invalid": "Give a text.",
+        "blank": "Give at least one letter; spaces alone say nothing.",
+        "max_length": "Give at most {max_length} characters.",
+    }
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -41,7 +60,7 @@ class Text(serializers.CharField):
 
 
 class TrueFalse(serializers.BooleanField):
-    default_error_messages = {"invalid": "Give true or false."}
+    default_error_messages = {**MISSING, "invalid": "Give true or false."}
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -50,7 +69,7 @@ class TrueFalse(serializers.BooleanField):
 
 
 class OneOf(serializers.ChoiceField):
-    default_error_messages = {"invalid_choice": "Give one of {choices}."}
+    default_error_messages = {**MISSING, "invalid_choice": "Give one of {choices}."}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or data not in self.choices:
@@ -59,8 +78,36 @@ class OneOf(serializers.ChoiceField):
         return data
 
 
+class Day(serializers.DateField):
+    default_error_messages = {
+        **MISSING,
+        "invalid": "Give a day as year-month-day (YYYY-MM-DD), such as 2027-03-15.",
+        "datetime": "Give a day without a time, such as 2027-03-15.",
+    }
+
+
+class Uuid(serializers.UUIDField):
+    default_error_messages = {
+        **MISSING,
+        "invalid": "Give a UUID, as the portal writes it in its answers.",
+    }
+
+
+class ListOf(serializers.ListField):
+    default_error_messages = {
+        **MISSING,
+        "not_a_list": "Give a list, in square brackets.",
+        "max_length": "Give at most {max_length} items.",
+    }
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A body of which every name is known; a misspelt one is refused with a hint."""
+
+    default_error_messages = {
+        **MISSING,
+        "invalid": "Give an object, in braces: names and their values.",
+    }
 
     def to_internal_value(self, data: Any) -> Any:
         known = {name for name, field in self.fields.items() if not field.read_only}

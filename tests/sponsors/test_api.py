@@ -137,32 +137,36 @@ NO_WEIGHT = dict.fromkeys(FULL["weights"], 0)
 @pytest.mark.parametrize(
     ("change", "pointer", "says"),
     [
-        ({"title": ""}, "/title", "blank"),
+        ({"title": ""}, "/title", "at least one letter"),
         ({"title": None}, "/title", "null"),
         ({"title": 5}, "/title", "Give a text"),
         ({"title": "x" * 501}, "/title", "500"),
-        ({"participants": 0}, "/participants", "greater than or equal to 1"),
-        ({"participants": 10**9}, "/participants", "less than or equal"),
+        ({"participants": 0}, "/participants", "from 1 to 10,000,000"),
+        ({"participants": 10**9}, "/participants", "from 1 to 10,000,000"),
         ({"participants": "200"}, "/participants", "whole number"),
         ({"participants": 2.5}, "/participants", "whole number"),
         ({"participants": True}, "/participants", "whole number"),
         ({"participants": [200]}, "/participants", "whole number"),
-        ({"n_sites": -1}, "/n_sites", "greater"),
+        ({"n_sites": -1}, "/n_sites", "from 1 to 100,000"),
         ({"start_date": "2027-03"}, "/start_date", "YYYY-MM-DD"),
         ({"start_date": 2027}, "/start_date", "YYYY-MM-DD"),
+        ({"start_date": "1899-01-01"}, "/start_date", "from 1 January 1990"),
+        ({"start_date": "2999-01-01"}, "/start_date", "to 31 December"),
+        ({"end_date": "2999-01-01"}, "/end_date", "to 31 December"),
         ({"end_date": "2026-01-01"}, "/", "before the planned start"),
         ({"min_age_years": 70}, "/", "maximum age"),
         ({"max_age_years": 131}, "/max_age_years", "130"),
         ({"is_rare_disease": "yes"}, "/is_rare_disease", "true or false"),
-        ({"further_studies": -1}, "/further_studies", "greater"),
+        ({"further_studies": -1}, "/further_studies", "from 0 to 50"),
+        ({"further_studies": 51}, "/further_studies", "from 0 to 50"),
         ({"staff_needed_fte": {}}, "/staff_needed_fte", "Give a number"),
-        ({"staff_needed_fte": 0}, "/staff_needed_fte", "must be above 0, or empty"),
+        ({"staff_needed_fte": 0}, "/staff_needed_fte", "equivalents above 0"),
         ({"sponsor_size": "huge"}, "/sponsor_size", "small, mid, large"),
         ({"sex": ["ALL"]}, "/sex", "Give one of"),
         ({"colour": "red"}, "/colour", "no such field"),
         ({"particpants": 5}, "/particpants", "Did you mean participants?"),
         ({"requirements": {}}, "/requirements", "list"),
-        ({"requirements": ["pl"]}, "/requirements/0", "dictionary"),
+        ({"requirements": ["pl"]}, "/requirements/0", "Give an object"),
         ({"requirements": [{}] * 301}, "/requirements", "300"),
         (one({"scheme": "colour", "code": "red"}), "/requirements/1/scheme", "one of"),
         (one({"scheme": "country"}), "/requirements/1", "exactly one"),
@@ -215,20 +219,20 @@ NO_WEIGHT = dict.fromkeys(FULL["weights"], 0)
         (
             one({"scheme": "country", "code": "pl", "share": 1.5}),
             "/requirements/1/share",
-            "less than or equal to 1",
+            "at most 1",
         ),
         (
             one({"scheme": "country", "code": "pl", "importance": "vital"}),
             "/requirements/1/importance",
             "must, high, medium, low",
         ),
-        ({"weights": {}}, "/weights/expertise", "required"),
+        ({"weights": {}}, "/weights/expertise", "This is missing"),
         ({"weights": NO_WEIGHT}, "/weights", "above 0"),
-        ({"weights": NO_WEIGHT | {"fit": -1}}, "/weights/fit", "greater"),
+        ({"weights": NO_WEIGHT | {"fit": -1}}, "/weights/fit", "at least 0"),
         ({"weights": NO_WEIGHT | {"fit": "nan"}}, "/weights/fit", "Give a number"),
         ({"weights": NO_WEIGHT | {"fit": None}}, "/weights/fit", "null"),
         ({"weights": NO_WEIGHT | {"luck": 1}}, "/weights/luck", "no such field"),
-        ({"weights": [1, 2]}, "/weights", "dictionary"),
+        ({"weights": [1, 2]}, "/weights", "Give an object"),
         ({"sponsor": "me"}, "/sponsor", "UUID"),
     ],
 )
@@ -237,6 +241,13 @@ def test_what_cannot_be_is_refused_with_its_place(owner, words, change, pointer,
     assert says in answer["errors"][0]["detail"]
     assert answer["errors"][0]["pointer"] == pointer.rstrip("/")
     assert not Study.objects.exists()
+
+
+def test_what_is_odd_is_stored_and_hinted_at(owner, words):
+    made = owner.post(STUDIES, FULL | {"registry_id": "banana"})
+    assert made.status_code == 201
+    sentences = {hint["field"]: hint["sentence"] for hint in made.json()["hints"]}
+    assert "does not look like a registry number" in sentences["registry_id"]
 
 
 @pytest.mark.parametrize("body", [[], "study", 5, None, True, [{}]])

@@ -11,6 +11,7 @@ from catalog.importers.ctgov import parse_study, read_study
 from matching.engine import inputs, leaves
 from matching.engine.asked import LEAF_OF_SCHEME
 from sponsors import criteria, services
+from sponsors.bounds import BOUNDS
 from sponsors.criteria import DEFAULT_WEIGHTS
 from sponsors.models import Requirement, Study, Weights
 from sponsors.wanted import SCHEMES, Wanted, find_terms, read_lines
@@ -81,6 +82,10 @@ def test_the_announcement_is_inside_the_transaction(
         ),
         ({"min_age_years": Decimal(65), "max_age_years": Decimal(18)}, "__all__"),
         ({"title": ""}, "title"),
+        ({"start_date": dt.date(1989, 12, 31)}, "start_date"),
+        ({"start_date": dt.date(2999, 1, 1)}, "start_date"),
+        ({"end_date": dt.date(2999, 1, 1)}, "end_date"),
+        ({"further_studies": 51}, "further_studies"),
     ],
 )
 def test_values_that_cannot_be_are_refused(member, values, field):
@@ -248,7 +253,7 @@ def test_a_record_fills_the_study_and_is_marked(member, words):
     assert (study.participants, study.n_sites, study.sex) == (420, 4, "ALL")
     assert (study.min_age_years, study.max_age_years) == (Decimal("0.5"), Decimal(17))
     assert study.conditions_not_coded == ["Rhinitis"]
-    assert "knows the month of the start only (2027-03)" in study.notes
+    assert "knows the month of the planned start only (2027-03)" in study.notes
     assert study.from_register == sorted(
         [
             "conditions_not_coded",
@@ -374,6 +379,19 @@ def test_unknown_countries_are_left_out_and_said(member, words):
         "Countries the portal does not know were left out: Atlantis."
         in (prefill.values["notes"])
     )
+
+
+def test_a_record_of_another_century_makes_a_study_without_its_dates(member, words):
+    body = make_study()
+    status = body["protocolSection"]["statusModule"]
+    status["startDateStruct"]["date"] = "1962-03"
+    status["completionDateStruct"]["date"] = "2999-01-01"
+    study = services.create_study_from_record(
+        sponsor=member.sponsor, by=member.user, record=read_study(body)
+    )
+    assert (study.start_date, study.end_date) == (None, None)
+    assert "planned start (1962-03) is not one the portal takes" in study.notes
+    assert "start_date" not in study.from_register
 
 
 def test_a_record_that_says_nothing_still_makes_a_study(member, words):
@@ -666,7 +684,7 @@ def test_no_staff_at_all_is_no_need(member):
     with pytest.raises(ValidationError) as caught:
         make(member, staff_needed_fte=Decimal(0))
     assert caught.value.message_dict == {
-        "staff_needed_fte": ["Staff needed must be above 0, or empty if not known."]
+        "staff_needed_fte": [BOUNDS["staff_needed_fte"].sentence]
     }
 
 

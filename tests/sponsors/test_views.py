@@ -377,14 +377,22 @@ def test_everything_on_the_form_is_saved(browser, study):
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("participants", "0", "greater than or equal to 1"),
-        ("participants", "99999999999999999999", "less than or equal to 10000000"),
+        ("participants", "0", "from 1 to 10,000,000"),
+        ("participants", "99999999999999999999", "from 1 to 10,000,000"),
         ("participants", "many", "whole number"),
-        ("start_date", "2027-13-01", "valid date"),
+        ("start_date", "2027-13-01", "such as 2027-03-15"),
+        ("start_date", "1899-01-01", "must lie from 1 January 1990 to 31 December"),
+        ("start_date", "2999-01-01", "must lie from 1 January 1990 to 31 December"),
+        ("further_studies", "51", "further studies from 0 to 50"),
+        ("further_studies", "-1", "further studies from 0 to 50"),
+        ("staff_needed_fte", "1.234", "two decimals at most"),
+        ("min_age_years", "200", "from 0 to 130 years"),
+        ("title", "x" * 501, "Shorten this to 500 characters; it has 501"),
+        ("version", "", "Reload the page"),
         ("end_date", "2020-01-01", "planned end lies before the planned start"),
         ("max_age_years", "1", "maximum age is below the minimum age"),
-        ("title", "", "required"),
-        ("is_rare_disease", "perhaps", "valid choice"),
+        ("title", "", "Give the study a title."),
+        ("is_rare_disease", "perhaps", "Pick one from the list"),
         ("share-pl", "0", "above 0 %"),
         ("share-pl", "nan", "above 0 %"),
         ("share-pl", "a lot", "above 0 %"),
@@ -418,6 +426,23 @@ def test_a_bad_value_is_refused_and_everything_typed_is_kept(
     assert 'role="alert"' in shown
     study.refresh_from_db()
     assert study.version == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("registry_id", "banana", "“banana” does not look like a registry number"),
+        ("start_date", "2020-03-15", "15 March 2020 has passed"),
+    ],
+)
+def test_what_is_odd_is_saved_and_hinted_at(browser, study, field, value, sentence):
+    values = typed(browser.get(page("edit", study))) | {field: value}
+    saved = browser.post(page("edit", study), values, follow=True)
+    assert saved.redirect_chain
+    assert sentence in text_of(saved)
+    assert sentence in text_of(browser.get(page("edit", study)))
+    refused = browser.post(page("edit", study), values | {"title": ""})
+    assert sentence in text_of(refused)
 
 
 def test_the_summary_links_to_the_fields(browser, study):
@@ -548,11 +573,11 @@ def test_untouched_weights_make_no_version(browser, study):
     ("change", "sentence"),
     [
         (dict.fromkeys(DEFAULT_WEIGHTS, "0"), "At least one criterion needs a weight"),
-        ({"fit": "-1"}, "greater than or equal to 0"),
-        ({"fit": "nan"}, "Enter a number"),
-        ({"fit": "inf"}, "Enter a number"),
-        ({"fit": "101"}, "less than or equal to 100"),
-        ({"fit": ""}, "required"),
+        ({"fit": "-1"}, "Give 0 to 100 points"),
+        ({"fit": "nan"}, "Give 0 to 100 points"),
+        ({"fit": "inf"}, "Give 0 to 100 points"),
+        ({"fit": "101"}, "Give 0 to 100 points"),
+        ({"fit": ""}, "Give 0 to 100 points"),
     ],
 )
 def test_weights_that_weigh_nothing_are_refused_and_kept(
