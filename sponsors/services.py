@@ -500,7 +500,7 @@ def _countries(
     for country in record.countries:
         if term := resolver.resolve_country(country.name):
             terms[term.pk] = term
-            n_sites[term.pk] = n_sites.get(term.pk, 0) + country.n_sites
+            n_sites[term.pk] = n_sites.get(term.pk, 0) + (country.n_sites or 1)
         else:
             unknown.append(country.name)
     total = sum(n_sites.values())

@@ -8,17 +8,23 @@ both are read.
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from catalog.importers.records import (
     CodedTerm,
     CountrySites,
+    Mention,
     Organization,
     PartialDate,
     Reader,
     RecordError,
     TrialRecord,
+    is_person,
     kind_of,
+    mail_domain,
+    once,
+    sponsor_class,
 )
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -26,10 +32,10 @@ HOW_TO_GET_ONE = (
     "On the study's page at clinicaltrials.gov choose Download, then JSON, and take "
     "that file; or enter the NCT number instead."
 )
+NO_SITES = "The record names no sites, so no countries."
 STUDY_TYPES = {"INTERVENTIONAL", "OBSERVATIONAL", "EXPANDED_ACCESS"}
 PHASES = {"EARLY_PHASE1", "PHASE1", "PHASE2", "PHASE3", "PHASE4", "NA"}
 SEXES = {"ALL", "FEMALE", "MALE"}
-PERSON = "INDIV"
 _NCT = re.compile(r"NCT\d{8}", re.ASCII)
 _MESH_ID = re.compile(r"D(\d{6}|\d{9})", re.ASCII)
 # Descriptors numbered up to here have six digits in MeSH, later ones nine.
@@ -93,7 +99,11 @@ def read_study(study: dict[str, Any]) -> TrialRecord:
     )
     types = [reader.text(intervention, "type", 40) for intervention in interventions]
     names = [reader.text(intervention, "name") for intervention in interventions]
-    lead = reader.mapping(sponsors, "leadSponsor")
+    lead = _lead_sponsor(reader, sponsors)
+    collaborators = tuple(
+        _organization(reader, collaborator)
+        for collaborator in reader.mappings(sponsors, "collaborators")
+    )
     return TrialRecord(
         register="ctgov",
         registry_id=registry_id,
@@ -117,14 +127,20 @@ def read_study(study: dict[str, Any]) -> TrialRecord:
         n_sites=n_sites,
         start=start,
         completion=completion,
-        lead_sponsor=_organization(reader, lead) if lead else None,
-        collaborators=tuple(
-            _organization(reader, collaborator)
-            for collaborator in reader.mappings(sponsors, "collaborators")
-        ),
+        lead_sponsor=lead,
+        collaborators=collaborators,
         notes=tuple(reader.notes),
         keywords=reader.texts(about, "keywords"),
         intervention_names=tuple(dict.fromkeys(filter(None, names))),
+        other_ids=_other_ids(reader, identification),
+        version=_version(reader, status),
+        mentions=once(
+            [
+                *([Mention(lead.name, "lead")] if lead else []),
+                *(Mention(body.name, "collaborator") for body in collaborators),
+                *_mentions(reader, study, protocol),
+            ]
+        ),
     )
 
 
@@ -300,7 +316,7 @@ def _sites(
     )
     names = [reader.text(location, "country", 100) for location in locations]
     if not locations:
-        reader.note("The record names no sites, so no countries.")
+        reader.note(NO_SITES)
     elif missing := names.count(""):
         reader.note(f"{missing} of {len(names)} sites name no country.")
     counts = Counter(filter(None, names))
@@ -309,7 +325,74 @@ def _sites(
 
 
 def _organization(reader: Reader, body: dict[str, Any]) -> Organization:
-    org_class = reader.text(body, "class", 40).upper()
-    if org_class == PERSON:
-        return Organization("", org_class)
-    return Organization(reader.text(body, "name", 300), org_class)
+    org_class = reader.text(body, "class", 40)
+    known = sponsor_class(org_class) or org_class.upper()
+    name = reader.text(body, "name", 300)
+    return Organization("" if is_person(name, known) else name, known)
+
+
+def _lead_sponsor(reader: Reader, sponsors: dict[str, Any]) -> Organization | None:
+    """Read the lead sponsor, without its name where that is the investigator's."""
+    body = reader.mapping(sponsors, "leadSponsor")
+    if not body:
+        return None
+    lead = _organization(reader, body)
+    party = reader.mapping(sponsors, "responsibleParty")
+    investigator = set(reader.text(party, "investigatorFullName").lower().split())
+    words = set(lead.name.lower().replace(",", " ").split())
+    if len(words) > 1 and (words <= investigator or words >= investigator > set()):
+        return Organization("", lead.org_class)
+    return lead
+
+
+def _other_ids(reader: Reader, identification: dict[str, Any]) -> tuple[str, ...]:
+    own = reader.mapping(identification, "orgStudyIdInfo")
+    others = [own, *reader.mappings(identification, "secondaryIdInfos")]
+    ids = (reader.text(other, "id", 60) for other in others)
+    return tuple(dict.fromkeys(filter(None, ids)))
+
+
+def _version(reader: Reader, status: dict[str, Any]) -> str:
+    posted = reader.mapping(status, "lastUpdatePostDateStruct")
+    day = reader.date(posted, "date", "date of the last update")
+    return day.first_day.isoformat() if day else ""
+
+
+def _mentions(
+    reader: Reader, study: dict[str, Any], protocol: dict[str, Any]
+) -> Iterator[Mention]:
+    """Find the organizations named beside sponsor and collaborators, never a person.
+
+    The investigator's own affiliation is not read: where a person is the
+    sponsor it holds the person's name.
+    """
+    places = reader.mapping(protocol, "contactsLocationsModule")
+    party = reader.mapping(protocol, "sponsorCollaboratorsModule", "responsibleParty")
+    affiliations = [
+        reader.text(official, "affiliation", 300)
+        for official in reader.mappings(places, "overallOfficials")
+    ]
+    for name in (*affiliations, reader.text(party, "oldOrganization", 300)):
+        if not is_person(name, ""):
+            yield Mention(name, "official")
+    contact = reader.mapping(
+        study, "resultsSection", "moreInfoModule", "pointOfContact"
+    )
+    organization = reader.text(contact, "organization", 300)
+    yield Mention(
+        "" if is_person(organization, "") else organization,
+        "results_contact",
+        domain=_domain(reader, contact),
+    )
+    for contact in reader.mappings(places, "centralContacts"):
+        yield Mention("", "contact_domain", domain=_domain(reader, contact))
+    for location in reader.mappings(places, "locations"):
+        name = reader.text(location, "facility", 300)
+        if not is_person(name, ""):
+            country = reader.text(location, "country", 100)
+            yield Mention(name, "facility", country=country)
+
+
+def _domain(reader: Reader, contact: dict[str, Any]) -> str:
+    address = contact.get("email")
+    return mail_domain(address) if isinstance(address, str) else ""

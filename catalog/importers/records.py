@@ -1,13 +1,15 @@
 """What any register's record comes down to, and how loose payloads are read.
 
 No Django and no database: a payload goes in, a `TrialRecord` comes out. Parsers
-of one format each (`ctgov`) share the reading helpers below. Persons' names,
-mail addresses and telephone numbers have no field here, so none can be kept.
+of one format each (`ctgov`, `ctgov_xml`, `ctgov_csv`, `ctgov_merged`, `ctis`) share
+the reading helpers below. Persons' names, mail addresses and telephone numbers
+have no field here, so none can be kept; mail addresses inside texts are cut out.
 """
 
 import datetime as dt
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
@@ -25,6 +27,76 @@ YEARS_PER_UNIT = {
 }
 _DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", re.ASCII)
 _AGE = re.compile(r"(\d{1,6}(?:\.\d{1,4})?) ([A-Za-z]+?)s?", re.ASCII)
+_MAIL = re.compile(r"[\w.+%'-]+@([\w-]+(?:\.[\w-]+)+)")
+_NOT_A_LETTER = re.compile(r"[^A-Z0-9]+")
+SPONSOR_CLASSES = {
+    "INDUSTRY": "INDUSTRY",
+    "NIH": "NIH",
+    "FED": "FED",
+    "U_S_FED": "FED",
+    "OTHER_GOV": "OTHER_GOV",
+    "GOVERNMENT_PUBLIC_SECTOR": "OTHER_GOV",
+    "NETWORK": "NETWORK",
+    "INDIV": "INDIV",
+    "INDIVIDUAL": "INDIV",
+    "OTHER": "OTHER",
+    "ACADEMIC_HOSPITAL_OTHER": "OTHER",
+}
+PUBLIC_MAIL = frozenset(
+    [
+        "gmail.com",
+        "googlemail.com",
+        "yahoo.com",
+        "yahoo.fr",
+        "yahoo.co.uk",
+        "hotmail.com",
+        "hotmail.fr",
+        "outlook.com",
+        "live.com",
+        "msn.com",
+        "aol.com",
+        "icloud.com",
+        "me.com",
+        "gmx.de",
+        "gmx.net",
+        "web.de",
+        "mail.ru",
+        "yandex.ru",
+        "qq.com",
+        "163.com",
+        "126.com",
+        "sina.com",
+        "naver.com",
+        "hanmail.net",
+        "daum.net",
+        "wanadoo.fr",
+        "orange.fr",
+        "free.fr",
+        "libero.it",
+        "t-online.de",
+    ]
+)
+_NAME = r"[A-ZÀ-Þ][a-zà-ÿ'’]+(?:-[A-ZÀ-Þa-z][a-zà-ÿ'’]+)?"
+_PERSON = re.compile(
+    rf"{_NAME} (?:(?:[A-Z]\.?|{_NAME}) )?{_NAME}|{_NAME}, {_NAME}(?: [A-Z]\.?)?"
+)
+_DEGREE = re.compile(
+    r"(?:,| )\s?(?:M\.?D|Ph\.?\s?D|MBBS|FRCS|FACS|FACC|MPH|MSc|Pharm\.?D|DrPH|RN)\.?$"
+)
+_OF_AN_ORGANIZATION = re.compile(
+    r"(?i)universi|h[oô]pi|hosp|(?:i|e)n?stitut|cent(?:er|r)|zentrum|clini|klini|colleg"
+    r"|research|health|helse|medic|group|laborat|foundation|fund|societ|associa|school"
+    r"|network|trust|agency|council|ministry|department|pharm|compan|consort|organi"
+    r"|co-?op|collaborat|program|national|alliance|academ|initiative|service|federation"
+    r"|stiftung|fondazione|fondation|corpora|biotech|biolog|biosci|therap|system|scien"
+    r"|cancer|oncol|trials?\b|stud(?:y|ies)|international|syke|syge|sjuk|krank|spital"
+    r"|ziekenhuis|gasthuis|infirmary|osped|azienda|assistance|facult|facilit|division"
+    r"|office|bureau|board|authority|region|county|state|army|navy|military|veteran"
+    r"|memorial|technolog|diagnos|surg|dental|children|women|project|partner"
+    r"|permanente|the alfred|charit|hospices|investigators|development|gesellschaft"
+    r"|verein|ulus|inserm|solutions|nutrition|global|cells"
+    r"|\b(?:inc|llc|ltd|corp|gmbh|ag|sa|nhs|va|uk|usa|plc|bv|as|ab|co|kg|srl|spa|asl)\b"
+)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -58,7 +130,32 @@ class CountrySites:
     """A country as the register writes it, with its number of sites."""
 
     name: str
-    n_sites: int
+    n_sites: int | None = None  # None: in this country, with nobody knows how many
+
+
+MentionField = Literal[
+    "lead",
+    "collaborator",
+    "official",
+    "results_contact",
+    "contact_domain",
+    "third_party",
+    "facility",
+]
+
+
+@dataclass(frozen=True)
+class Mention:
+    """An organization that a record names, and in which field of it.
+
+    The fields are the values of `catalog.choices.RoleKind`. The name is empty
+    where the record shows no more than a mail domain; the country is as written.
+    """
+
+    name: str
+    field: MentionField
+    domain: str = ""
+    country: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +199,9 @@ class TrialRecord:
     notes: tuple[str, ...]
     keywords: tuple[str, ...] = ()
     intervention_names: tuple[str, ...] = ()
+    other_ids: tuple[str, ...] = ()
+    version: str = ""  # day of the record's last update, ISO 8601
+    mentions: tuple[Mention, ...] = ()  # each once, the lead sponsor first
 
 
 def kind_of(value: object) -> str:
@@ -111,9 +211,55 @@ def kind_of(value: object) -> str:
 
 
 def clean_text(value: str, limit: int = MAX_TEXT) -> str:
-    """Make one printable line that any database and page can hold."""
+    """Make one printable line that any database and page can hold.
+
+    Mail addresses are cut out: texts are kept and shown, and people write their
+    own address into them.
+    """
     line = _UNPRINTABLE.sub(" ", _SURROGATE.sub("\ufffd", value))
+    if "@" in line:
+        line = _MAIL.sub("", line)
     return " ".join(line.split())[:limit].rstrip()
+
+
+def code_word(text: str) -> str:
+    """Write a register's word as API v2 does: `Active, not recruiting` in capitals."""
+    return _NOT_A_LETTER.sub("_", text.upper()).strip("_")
+
+
+def sponsor_class(text: str) -> str:
+    """Give the class of a sponsor in the words of API v2, "" for none of them."""
+    word = code_word(text)
+    return SPONSOR_CLASSES.get(word, "")
+
+
+def is_person(name: str, org_class: str) -> bool:
+    """Tell whether a sponsor is a person, as registers do not reliably say.
+
+    A person is what the register classes so, what carries a degree, and, where
+    the class is "other", two or three capitalized words or `Family, Given`
+    without any word of an organization: hundreds of investigators lead trials
+    in their own name there. A sponsor taken for a person by mistake loses its
+    name, which is the lesser harm.
+    """
+    if org_class == "INDIV":
+        return True
+    looks_like_one = _DEGREE.search(name) or (
+        org_class == "OTHER" and _PERSON.fullmatch(name)
+    )
+    return bool(looks_like_one) and not _OF_AN_ORGANIZATION.search(name)
+
+
+def mail_domain(address: str) -> str:
+    """Give the domain of a mail address; "" for none, or for one that anybody gets."""
+    found = _MAIL.search(address)
+    domain = found[1].lower().rstrip(".") if found else ""
+    return "" if domain in PUBLIC_MAIL or len(domain) > 100 else domain
+
+
+def once(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
+    """Keep each mention once, and none without name and domain."""
+    return tuple(dict.fromkeys(m for m in mentions if m.name or m.domain))
 
 
 @dataclass

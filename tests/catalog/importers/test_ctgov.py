@@ -11,10 +11,12 @@ from catalog.importers import ctgov
 from catalog.importers.records import (
     CodedTerm,
     CountrySites,
+    Mention,
     Organization,
     PartialDate,
     RecordError,
     TrialRecord,
+    is_person,
 )
 from tests.catalog.importers.ctgov_records import (
     make_study,
@@ -57,6 +59,16 @@ def test_every_field_is_read():
         ),
         notes=(),
         intervention_names=("Made-upine", "Placebo", "Inhaler"),
+        mentions=(
+            Mention("Made-up Pharma", "lead"),
+            Mention("Fictional Research", "collaborator"),
+            Mention("Clinic", "official"),
+            Mention("", "contact_domain", domain="example.org"),
+            Mention("Site 1", "facility", country="Poland"),
+            Mention("Site 2", "facility", country="Poland"),
+            Mention("Site 3", "facility", country="France"),
+            Mention("Site 4", "facility", country="Poland"),
+        ),
     )
 
 
@@ -64,6 +76,76 @@ def test_no_person_is_kept():
     kept = repr(parse(make_study())).lower()
     for planted in ("jane", "planted", "555", "@"):
         assert planted not in kept
+
+
+def test_ids_version_and_results_contact_are_read():
+    study = make_study()
+    protocol = study["protocolSection"]
+    protocol["identificationModule"]["orgStudyIdInfo"] = {"id": "MU-1"}
+    protocol["identificationModule"]["secondaryIdInfos"] = [{"id": "2026-500001-10"}]
+    protocol["statusModule"]["lastUpdatePostDateStruct"] = {"date": "2026-04-02"}
+    study["resultsSection"] = {
+        "moreInfoModule": {
+            "pointOfContact": {
+                "title": "Jane Planted",
+                "organization": "Fictional Research",
+                "email": "Jane.Planted@Fictional-Research.EXAMPLE",
+                "phone": "+1 555 0100",
+            }
+        }
+    }
+
+    record = parse(study)
+
+    assert record.other_ids == ("MU-1", "2026-500001-10")
+    assert record.version == "2026-04-02"
+    assert (
+        Mention(
+            "Fictional Research",
+            "results_contact",
+            domain="fictional-research.example",
+        )
+        in record.mentions
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "org_class", "is_one"),
+    [
+        ("Pamela Planted", "OTHER", True),
+        ("Pamela J. Planted", "OTHER", True),
+        ("Planted, Pamela", "OTHER", True),
+        ("Pamela Planted", "INDIV", True),
+        ("Pamela Planted, MD", "", True),
+        ("Pamela Planted", "INDUSTRY", False),
+        ("Kaiser Permanente", "OTHER", False),
+        ("Mayo Clinic", "OTHER", False),
+        ("Johns Hopkins University, Baltimore, MD", "OTHER", False),
+        ("Dr. Reddy's Laboratories Limited", "INDUSTRY", False),
+        ("M.D. Anderson Cancer Center", "OTHER", False),
+    ],
+)
+def test_sponsors_that_are_persons_are_told_apart(name, org_class, is_one):
+    assert is_person(name, org_class) is is_one
+
+
+def test_the_investigator_as_sponsor_loses_the_name():
+    study = make_study()
+    study["protocolSection"]["sponsorCollaboratorsModule"] = {
+        "responsibleParty": {
+            "type": "SPONSOR_INVESTIGATOR",
+            "investigatorFullName": "jane b PLANTED",
+        },
+        "leadSponsor": {"name": "PLANTED, Jane", "class": "NETWORK"},
+    }
+
+    assert parse(study).lead_sponsor == Organization("", "NETWORK")
+
+
+def test_mail_addresses_are_cut_out_of_texts():
+    study = make_study(conditionsModule={"conditions": ["Asthma j.planted@x.example"]})
+
+    assert parse(study).conditions == ("Asthma",)
 
 
 def test_the_older_generation_pads_mesh_ids():
