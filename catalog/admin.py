@@ -13,12 +13,13 @@ from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from catalog.choices import ClaimStatus
+from catalog.choices import ClaimStatus, MatchDecision
 from catalog.models import (
     CRO,
     Alias,
     Claim,
     CompleteList,
+    OrganizationMatch,
     Scheme,
     Source,
     Term,
@@ -34,6 +35,7 @@ from catalog.services.claims import (
     return_claim,
     withdraw_claim,
 )
+from catalog.services.identity import accept_match, reject_match
 from catalog.services.state import raise_catalog_version
 from catalog.signals import vocabulary_changed
 
@@ -293,6 +295,129 @@ class ClaimAdmin(AnnouncingAdmin):
             self.message_user(
                 request, f"{len(refusals) - 10} more were refused.", messages.ERROR
             )
+
+
+class MatchForm(forms.ModelForm):
+    """One unsure name: whoever is chosen is who it is; it is decided by saving."""
+
+    is_none = forms.BooleanField(
+        required=False,
+        label="None of the directory",
+        help_text="Later imports pass this name over.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("cro") and data.get("is_none"):
+            self.add_error(
+                "is_none", "Either it is a CRO or it is none: choose one of the two."
+            )
+        return data
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Leave the rules of a decision to the service, which makes it whole."""
+        return {*super()._get_validation_exclusions(), "cro", "decision"}  # type: ignore[misc]
+
+
+@admin.register(OrganizationMatch)
+class OrganizationMatchAdmin(ModelAdmin):
+    """The queue of names an import was unsure of; deciding goes through services."""
+
+    form = MatchForm
+    list_display = [
+        "__str__", "domain", "n_trials", "likeliest", "certainty", "decision", "cro",
+    ]  # fmt: skip
+    list_filter = ["decision"]
+    list_select_related = ["likeliest", "cro"]
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["name_as_written", "domain", "key", "likeliest__name"]
+    autocomplete_fields = ["cro"]
+    fields = [
+        "name_as_written", "domain", "n_trials", "examples", "proposed", "why",
+        "decision", "cro", "is_none", "decided_by", "decided_at",
+    ]  # fmt: skip
+    readonly_fields = [
+        "name_as_written", "domain", "n_trials", "examples", "proposed", "why",
+        "decision", "decided_by", "decided_at",
+    ]  # fmt: skip
+    actions = ["accept", "reject"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        is_decided = obj is not None and obj.decision != MatchDecision.OPEN
+        return [*self.readonly_fields, "cro"] if is_decided else self.readonly_fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        is_decided = obj is not None and obj.decision != MatchDecision.OPEN
+        fields = list(super().get_fields(request, obj))
+        return [name for name in fields if not (is_decided and name == "is_none")]
+
+    def save_model(
+        self, request: HttpRequest, obj: Model, form: Any, change: bool
+    ) -> None:
+        """Decide, if something was chosen."""
+        if "is_none" not in form.cleaned_data:
+            return
+        chosen = form.cleaned_data["cro"]
+        if chosen is None and not form.cleaned_data["is_none"]:
+            return
+        service: Callable[..., Any] = accept_match if chosen else reject_match
+        arguments = {"cro": chosen} if chosen else {}
+        match = OrganizationMatch.objects.get(pk=obj.pk)
+        try:
+            service(match=match, by=request.user, **arguments)
+        except ValidationError as error:
+            self.message_user(request, error.messages[0], messages.ERROR)
+
+    @admin.display(description="certainty")
+    def certainty(self, match: OrganizationMatch) -> str:
+        return f"{match.proposals[0]['certainty']:.0%}" if match.proposals else "–"
+
+    @admin.display(description="who may be meant")
+    def proposed(self, match: OrganizationMatch) -> str:
+        return ", ".join(
+            f"{one['organization']} ({one['certainty']:.0%})" for one in match.proposals
+        )
+
+    @admin.display(description="why")
+    def why(self, match: OrganizationMatch) -> str:
+        return " ".join(match.reasons)
+
+    @admin.action(description="It is the proposed one", permissions=["change"])
+    def accept(
+        self, request: HttpRequest, queryset: QuerySet[OrganizationMatch]
+    ) -> None:
+        self._each(request, queryset, "accepted", accept_match)
+
+    @admin.action(description="It is none of the directory", permissions=["change"])
+    def reject(
+        self, request: HttpRequest, queryset: QuerySet[OrganizationMatch]
+    ) -> None:
+        self._each(request, queryset, "rejected", reject_match)
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[OrganizationMatch],
+        done: str,
+        service: Callable[..., OrganizationMatch],
+    ) -> None:
+        """Decide name by name, and say of each that refuses why."""
+        n_done = 0
+        for match in queryset.select_related("likeliest"):
+            try:
+                service(match=match, by=request.user)
+                n_done += 1
+            except ValidationError as error:
+                self.message_user(
+                    request, f"{match}: {error.messages[0]}", messages.ERROR
+                )
+        if n_done:
+            names = "name" if n_done == 1 else "names"
+            self.message_user(request, f"{n_done} {names} {done}.", messages.SUCCESS)
 
 
 @admin.register(Source)

@@ -132,3 +132,12 @@ class RoleKind(models.TextChoices):
     CONTACT_DOMAIN = "contact_domain", "Domain of a contact's mail"
     THIRD_PARTY = "third_party", "Third party with sponsor duties"
     FACILITY = "facility", "Facility (a site, no CRO experience)"
+
+
+class MatchDecision(models.TextChoices):
+    """What a curator said of a name in a register."""
+
+    OPEN = "", "Waits for a curator"
+    SAME = "same", "It is the proposed organization"
+    OTHER = "other", "It is another organization"
+    NONE = "none", "It is none of the directory"

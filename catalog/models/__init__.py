@@ -8,6 +8,7 @@ from catalog.models.claims import (
     CompleteList,
     Source,
 )
+from catalog.models.identity import OrganizationMatch
 from catalog.models.registry import Trial, TrialCondition, TrialCountry, TrialRole
 from catalog.models.saved import SavedSearch
 from catalog.models.tray import TrayItem
@@ -19,6 +20,7 @@ __all__ = [
     "CatalogState",
     "Claim",
     "CompleteList",
+    "OrganizationMatch",
     "SavedSearch",
     "Scheme",
     "Source",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from catalog.choices import Aspect
 from catalog.identity import Name, OrganizationEntry, Resolver
-from catalog.models import CRO, Alias, Claim
+from catalog.models import CRO, Alias, Claim, OrganizationMatch
 from catalog.snapshot import State, read_state
 
 
@@ -40,7 +40,7 @@ def current_resolver() -> Resolver:
 
 
 def _load() -> Resolver:
-    """Read the organizations with their names and home countries: three queries."""
+    """Read the organizations with their names and home countries: four queries."""
     cros = list(
         CRO.objects.published()
         .filter(is_fictional=False)
@@ -63,7 +63,7 @@ def _load() -> Resolver:
         .order_by("observed_on", "pk")
         .values_list("cro", "term__code")
     )
-    return Resolver.build(
+    entries = (
         OrganizationEntry(
             slug=cro.slug,
             name=cro.name,
@@ -73,4 +73,8 @@ def _load() -> Resolver:
             succeeded_on=cro.succeeded_on,
         )
         for cro in cros
+    )
+    strangers = OrganizationMatch.objects.strangers().exclude(name_as_written="")
+    return Resolver.build(
+        entries, strangers=strangers.values_list("name_as_written", flat=True)
     )
