@@ -49,6 +49,10 @@ class CROStatus(models.TextChoices):
     CLOSED = "closed", "No longer operating"
 
 
+RESERVED_SLUGS = ("compare", "coverage", "saved", "suggest")
+"""Words that stand in addresses where the slug of a CRO does: no CRO may have them."""
+
+
 class AliasKind(models.TextChoices):
     """Why a CRO is also known under this name."""
 

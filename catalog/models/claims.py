@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from catalog.choices import (
     BEST_TIER,
+    RESERVED_SLUGS,
     AliasKind,
     Aspect,
     ClaimStatus,
@@ -177,6 +178,13 @@ class CRO(TimestampedModel):
                 name="catalog_cro_is_not_its_own_successor",
                 condition=Q(successor__isnull=True) | ~Q(successor=F("pk")),
                 violation_error_message="A CRO cannot succeed itself.",
+            ),
+            models.CheckConstraint(
+                name="catalog_cro_slug_is_not_reserved",
+                condition=~Q(slug__in=RESERVED_SLUGS),
+                violation_error_message=(
+                    "A page of the portal has this address: make the slug longer."
+                ),
             ),
         ]
         indexes = [
