@@ -214,61 +214,49 @@ def value_of_facts(
         When draws or seed are out of bounds.
     """
     check_draws(n_draws, seed)
-    n, n_leaves = decision.low.shape
+    n = decision.n_cros
     draws = Draws(decision, rule, seed)
-    first = np.zeros(n, np.int64)
-    admitted = np.zeros(n, np.int64)
-    ends = np.zeros((2, n, n_leaves), np.int64)
-    best = decision.best
-    lower = np.setdiff1d(decision.order, best)
-    asked = best[~decision.known[best].all(axis=1)]
+    rows, best = decision.order, decision.best
+    first, admitted = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    ends = np.zeros((2, *decision.low.shape), np.int64)
     done = 0
-    rows = decision.order
-    for weights, scores in _drawn_scores(draws, rows, n_draws, chunk):
-        of_row = dict(zip(rows.tolist(), scores, strict=True))
+    for weights, scores in _drawn_scores(draws, rows, n_draws if n else 0, chunk):
         slabs = range(done // SLAB, done // SLAB + weights.shape[0])
-        of_leaf = draws.leaf_weights(weights)
-        winner, second = _two_best(scores[: best.size])
+        of_leaf = draws.leaf_weights(weights) * UNITS
+        running = scores[: best.size]
+        winner, second = _two_best(running)
+        at_draw = np.arange(winner.size)
+        nobody = np.full((1, winner.size), -1.0)
+        rivals = np.concatenate((running, nobody))  # for one who stands alone
         first += np.bincount(best[winner], minlength=n)
-        top = scores[winner, np.arange(winner.size)]
-        for row in lower.tolist():
-            admitted[row] += int((of_row[row] > top).sum())
-        for row in asked.tolist():
-            own = of_row[row]
-            at = int(np.flatnonzero(best == row)[0])
-            rival = np.where(winner == at, second, winner)
-            is_level_enough = at < rival
-            bar = np.where(
-                rival < best.size,
-                scores[np.minimum(rival, best.size - 1), np.arange(rival.size)],
-                -1.0,
-            )
+        # Level is not enough: a CRO that is let in stands after those there.
+        admitted[rows[best.size :]] += (
+            scores[best.size :] > running[winner, at_draw]
+        ).sum(axis=1)
+        for at, row in enumerate(best.tolist()):
             leaves = np.flatnonzero(~decision.known[row])
+            if not leaves.size:
+                continue
+            rival = np.where(winner == at, second, winner)
+            bar = rivals[rival, at_draw]
             drawn = draws.values(row, slabs)[:, leaves]
-            weight = of_leaf[:, leaves] * UNITS
             for end, to in enumerate((decision.low, decision.high)):
-                moved = (to[row, leaves, None] - drawn) * weight
+                moved = (to[row, leaves, None] - drawn) * of_leaf[:, leaves]
                 moved = moved.transpose(1, 0, 2).reshape(leaves.size, -1)
-                changed = own + np.rint(moved[:, : own.size])
-                is_first = (changed > bar) | ((changed == bar) & is_level_enough)
+                changed = running[at] + np.rint(moved[:, : winner.size])
+                is_first = (changed > bar) | ((changed == bar) & (at < rival))
                 ends[end, row, leaves] += is_first.sum(axis=1)
-        done += scores.shape[1]
+        done += winner.size
         if progress is not None:
             progress(done / n_draws)
     now = first / n_draws
-    unknown = np.zeros(decision.low.shape, bool)
-    unknown[best] = ~decision.known[best]
-    is_asked = ~decision.known
-    low, high = (np.where(unknown, end / n_draws, 0.0) for end in ends)
-    low, high = (np.where(is_asked, end, np.nan) for end in (low, high))
-    admitted_share = admitted / n_draws
-    admitted_share[best] = now[best]
+    low, high = (np.where(decision.known, np.nan, end / n_draws) for end in ends)
     return Facts(
         first=now,
         at_low=low,
         at_high=high,
-        value=np.maximum(np.abs(now[:, None] - low), np.abs(high - now[:, None])),
-        admitted=admitted_share,
+        value=np.maximum(now[:, None] - low, high - now[:, None]),
+        admitted=np.where(np.isin(np.arange(n), best), now, admitted / n_draws),
     )
 
 
