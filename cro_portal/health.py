@@ -17,7 +17,9 @@ from redis.retry import Retry
 HEARTBEAT_KEY = "cro:heartbeat"
 """Set by a task that beat sends and the worker runs: proves all three parts."""
 
-OLD_HEARTBEAT_SECONDS = 60
+OLD_HEARTBEAT_SECONDS = 30
+"""Beat sends one every 5 s: so many may be lost, or wait for both of a worker's hands."""
+
 REDIS_SECONDS = 0.5
 
 

@@ -13,8 +13,9 @@ import psutil
 import pytest
 import redis
 
-from cro_portal.embedded import paths, servers
-from cro_portal.health import HEARTBEAT_KEY
+from cro_portal.embedded import paths, servers, session
+from cro_portal.health import HEARTBEAT_KEY, OLD_HEARTBEAT_SECONDS
+from cro_portal.management.commands.up import lock_file
 from tests.cro_portal.embedded.conftest import make_layout, processes_of, remove
 
 SECONDS = 90
@@ -145,8 +146,9 @@ def test_serves_and_leaves_nothing_after_term(layout, up, port):
     assert manage(layout, "showmigrations", "catalog").returncode == 0
     assert readyz(port)["status"] == "ready"
     wait_until(lambda: manage(layout, "heartbeat").returncode == 0)
-    said = manage(layout, "doctor", "--port", str(port)).stdout
-    assert "the portal answers" in said
+    said = manage(layout, "doctor").stdout  # finds the port by itself
+    assert f"✓ Port          {port}: the portal answers" in said
+    assert f"process {up.pid} at http://127.0.0.1:{port}/" in said
     assert "ran a task of the sweeper" in said
     up.send_signal(signal.SIGTERM)
     assert "Stopped." in up.communicate(timeout=SECONDS)[0]
@@ -236,12 +238,50 @@ def test_port_that_is_no_number_is_a_sentence(layout, text):
     assert "must be a number, 1 to 65535" in result.stderr
 
 
-def test_doctor_says_how_to_mend_each_thing(layout, port):
-    result = manage(layout, "doctor", "--port", str(port))
+def test_doctor_says_how_to_mend_each_thing_then_that_nothing_is_left(layout, port):
+    manage(layout, "migrate")
+    ill = manage(layout, "doctor", "--port", str(port))
+    manage(layout, "load_vocabularies")
+    with session.running(layout), redis.Redis.from_url(layout.redis_url()) as client:
+        client.set(HEARTBEAT_KEY, time.time())  # of a portal that has just stopped
+        well = manage(layout, "doctor", "--port", str(port))
+    assert ill.returncode == 1
+    assert "✓ Roles         the portal is cro_app, which owns 0 tables" in ill.stdout
+    assert "✗ Vocabularies  0 terms" in ill.stdout
+    assert "load_vocabularies" in ill.stdout
+    assert well.returncode == 0
+    assert "The portal is not running: start it with `make demo`" in well.stdout
+    assert "Worker" not in well.stdout
+    assert "All is well" not in well.stdout
+
+
+def test_doctor_names_a_portal_that_runs_and_does_not_answer(layout, port):
+    servers.make_folders(layout)
+    file = lock_file(layout)
+    with servers.locked(file):
+        file.write_text(f"process 1 at http://127.0.0.1:{port}/")
+        assert "✓ Portal        started" in manage(layout, "doctor").stdout
+        os.utime(file, (time.time() - 900,) * 2)
+        result = manage(layout, "doctor")
     assert result.returncode == 1
-    assert "✓ Roles         the portal is cro_app, which owns 0 tables" in result.stdout
-    assert "✗ Vocabularies  0 terms" in result.stdout
-    assert "load_vocabularies" in result.stdout
+    assert "✗ Portal        started 90" in result.stdout
+    assert "web.log" in result.stdout
+
+
+def test_doctor_says_when_the_worker_of_a_running_portal_is_silent(layout, up, port):
+    wait_until(lambda: heartbeat(layout))
+    os.kill(child_of(layout, "sweeper"), signal.SIGSTOP)
+    os.kill(child_of(layout, "worker"), signal.SIGSTOP)
+    long_ago = time.time() - OLD_HEARTBEAT_SECONDS - 9
+    os.utime(lock_file(layout), (long_ago,) * 2)
+    with redis.Redis.from_url(layout.redis_url()) as client:
+        client.set(HEARTBEAT_KEY, long_ago)
+    result = manage(layout, "doctor")
+    os.kill(child_of(layout, "sweeper"), signal.SIGCONT)
+    os.kill(child_of(layout, "worker"), signal.SIGCONT)
+    assert result.returncode == 1
+    assert "✗ Worker        last seen" in result.stdout
+    assert "worker.log" in result.stdout
 
 
 def test_doctor_stops_at_a_var_it_cannot_use(layout, port):

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
@@ -15,9 +16,15 @@ from catalog.models import Term
 from cro_portal import health
 from cro_portal.embedded import paths, servers, session
 from cro_portal.embedded.errors import EmbeddedServerError
-from cro_portal.management.commands.up import port_problem
+from cro_portal.management.commands.up import (
+    port_number,
+    port_problem,
+    running_portal,
+)
 
 OLDEST_POSTGRES = 150000
+STARTING_SECONDS = 120
+"""So long `up` may take until it serves; the first start loads the demo before."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +40,30 @@ class Finding:
 class Command(BaseCommand):
     """Run every check; exit 1 if one is not well."""
 
-    help = "Check Python, disk, var/, port, servers, roles, tables, worker and words."
+    help = (
+        "Check Python, disk, var/, port, servers, roles, tables and words, say "
+        "whether the portal runs, and if it does, whether its worker works."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--port", type=int, default=int(os.environ.get("PORT") or 8000)
+            "--port",
+            type=int,
+            help="Default: the running portal's, else PORT, else 8000.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.layout = paths.layout()
-        self.port = options["port"]
+        self.up = running_portal(self.layout)
+        self.served_at = options["port"] or port_number(
+            os.environ.get("PORT") or "8000"
+        )
+        self.port = self.served_at
+        if self.up and (port := urlsplit(self.up[0].split()[-1]).port):
+            self.served_at = port
+            self.port = options["port"] or port
+        self.answers = self.portal_answers()
         ill = 0
         with ExitStack() as stack:
             for finding in self.findings(stack):
@@ -55,13 +75,16 @@ class Command(BaseCommand):
         if ill:
             self.stdout.write(f"\n{ill} to mend.")
             sys.exit(1)
-        self.stdout.write("\nAll is well.")
+        if self.is_running:
+            self.stdout.write("\nAll is well.")
+        else:
+            self.stdout.write("\nNothing to mend. The portal is not running.")
 
     def findings(self, stack: ExitStack) -> Iterator[Finding]:
         """Yield each finding; what depends on an ill one is left out."""
         yield self.python()
-        portal_answers = self.portal_answers()
-        yield self.check_port(portal_answers)
+        yield self.check_port()
+        yield self.portal()
         if session.is_embedded():
             yield (folder := self.var())
             if not folder.well:
@@ -79,8 +102,8 @@ class Command(BaseCommand):
             yield (tables := self.asked("Tables", self.tables))
             if tables.well:
                 yield self.asked("Vocabularies", self.vocabularies)
-        if redis_found.well:
-            yield self.heartbeat(portal_answers)
+        if redis_found.well and self.is_running:
+            yield self.heartbeat()
 
     # --- the machine -------------------------------------------------------
 
@@ -94,7 +117,7 @@ class Command(BaseCommand):
         )
 
     def portal_answers(self) -> bool:
-        web = HTTPConnection("127.0.0.1", self.port, timeout=2)
+        web = HTTPConnection("127.0.0.1", self.served_at, timeout=2)
         try:
             web.request("GET", "/healthz", headers={"Host": "localhost"})
             return b'"status": "ok"' in web.getresponse().read()
@@ -103,11 +126,36 @@ class Command(BaseCommand):
         finally:
             web.close()
 
-    def check_port(self, portal_answers: bool) -> Finding:
-        if portal_answers:
-            return Finding("Port", True, f"{self.port}: the portal answers")
+    @property
+    def is_running(self) -> bool:
+        return self.answers or self.up is not None
+
+    def check_port(self) -> Finding:
+        if self.port == self.served_at:
+            if self.answers:
+                return Finding("Port", True, f"{self.port}: the portal answers")
+            if self.up:
+                return Finding("Port", True, f"{self.port} is the running portal's")
         problem = port_problem("127.0.0.1", self.port)
         return Finding("Port", not problem, problem or f"{self.port} is free", problem)
+
+    def portal(self) -> Finding:
+        """Say whether it runs. That it does not is nothing to mend by itself."""
+        if not self.is_running:
+            said = "The portal is not running: start it with `make demo`"
+            return Finding("Portal", True, said)
+        if self.up is None:
+            return Finding("Portal", True, "running, not started by `manage.py up`")
+        who, seconds = self.up
+        if self.answers:
+            return Finding("Portal", True, f"running for {seconds:.0f} s: {who}")
+        return Finding(
+            "Portal",
+            seconds < STARTING_SECONDS,
+            f"started {seconds:.0f} s ago and does not answer yet: {who}",
+            f"Look into {self.layout.logs}/web.log, or start the portal again. "
+            "A large demo may take longer to load; its terminal shows how far it is.",
+        )
 
     def var(self) -> Finding:
         try:
@@ -211,13 +259,14 @@ class Command(BaseCommand):
             "portal serves, but rankings wait.",
         )
 
-    def heartbeat(self, portal_answers: bool) -> Finding:
+    def heartbeat(self) -> Finding:
         """Look when a task sent by beat was last run by a worker."""
         age = health.heartbeat_age()
         if age is not None and age < health.OLD_HEARTBEAT_SECONDS:
             return Finding("Worker", True, f"ran a task of the sweeper {age:.0f} s ago")
-        if session.is_embedded() and not portal_answers:
-            return Finding("Worker", True, "not running, like the rest of the portal")
+        patience = health.OLD_HEARTBEAT_SECONDS if self.answers else STARTING_SECONDS
+        if self.up and self.up[1] < patience:
+            return Finding("Worker", True, "just starting, like the rest of the portal")
         said = "never seen" if age is None else f"last seen {age:.0f} s ago"
         return Finding(
             "Worker",

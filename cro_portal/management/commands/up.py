@@ -61,7 +61,7 @@ class Command(BaseCommand):
         self.signals = 0
         self.layout = paths.layout()
         self.children = Children(self.layout)
-        self.host, self.port = options["host"], self.port_number(options["port"])
+        self.host, self.port = options["host"], port_number(options["port"])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.on_signal)
         try:
@@ -224,11 +224,11 @@ class Command(BaseCommand):
     @contextmanager
     def only_one(self) -> Iterator[None]:
         """Hold the lock of `up`; its file says who holds it."""
-        file = self.layout.var / "up.lock"
+        file = lock_file(self.layout)
         with servers.locked(file, wait=False) as ours:
             if not ours:
                 raise CommandError(
-                    f"The portal is running already: {_read(file)}. Stop it with "
+                    f"The portal is running already: {_holder(file)}. Stop it with "
                     "Ctrl-C in its terminal, or set CRO_VAR to a folder of its own "
                     "to run a second one."
                 )
@@ -236,11 +236,6 @@ class Command(BaseCommand):
                 f"process {os.getpid()} at http://{self.address()}:{self.port}/"
             )
             yield
-
-    def port_number(self, text: str) -> int:
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-            raise CommandError(f"PORT is {text!r}; it must be a number, 1 to 65535.")
-        return int(text)
 
     def check_port(self) -> None:
         problem = port_problem(self.host, self.port)
@@ -268,6 +263,13 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def port_number(text: str) -> int:
+    """Read a port; a `CommandError` for what is none."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise CommandError(f"PORT is {text!r}; it must be a number, 1 to 65535.")
+    return int(text)
+
+
 def port_problem(host: str, port: int) -> str:
     """Return a sentence if nobody could serve at `host:port`, else an empty text."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -285,5 +287,24 @@ def port_problem(host: str, port: int) -> str:
     return ""
 
 
-def _read(file: Path) -> str:
+def lock_file(layout: paths.Layout) -> Path:
+    """Return the file `up` holds locked as long as it runs; it says who that is."""
+    return layout.var / "up.lock"
+
+
+def running_portal(layout: paths.Layout) -> tuple[str, float] | None:
+    """Return what `up` says of itself and for how many seconds it has run.
+
+    None when no `up` of this `var/` runs.
+    """
+    file = lock_file(layout)
+    if not file.exists():
+        return None
+    with servers.locked(file, wait=False) as ours:
+        if ours:
+            return None
+    return _holder(file), max(0.0, time.time() - file.stat().st_mtime)
+
+
+def _holder(file: Path) -> str:
     return file.read_text() or "another process"
