@@ -176,10 +176,12 @@ def _delete_demo_rows(tell: Progress) -> None:
     fictional.filter(successor__isnull=False).update(
         status=CROStatus.CLOSED, successor=None
     )
+    is_first = not any(rows.exists() for rows in steps)
     try:
         for n, rows in enumerate(steps, 1):
             rows.delete()
-            tell("Removing the earlier demo", n, len(steps))
+            if not is_first:
+                tell("Tables cleared of the earlier demo", n, len(steps))
     except ProtectedError as error:
         needed_by = next(iter(error.protected_objects))
         raise ValidationError(

@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +35,8 @@ from cro_portal.embedded.revival import LATELY_SECONDS, Revival
 
 LOOK_SECONDS = 0.5
 HEARD_SECONDS = 5
+FIRST_USER_SECONDS = 5
+"""So long the servers wait for whoever had them started: it may have been killed."""
 
 
 @dataclass
@@ -84,13 +87,16 @@ class Keeper:
             self.servers.append(Server(name, start, number, log, start()))
 
     def serve(self) -> None:
-        """Keep the servers until the last user has left, or one keeps dying."""
-        first = True
-        while not self.told_to_stop and (first or self.users):
+        """Keep the servers until the last user has left, or one keeps dying.
+
+        If nobody ever comes, give up after `FIRST_USER_SECONDS`.
+        """
+        patience = time.monotonic() + FIRST_USER_SECONDS
+        while not self.told_to_stop and (self.users or time.monotonic() < patience):
             for key, _ in self.selector.select(LOOK_SECONDS):
                 if key.fileobj is self.listener:
                     self._welcome()
-                    first = False
+                    patience = 0.0
                 else:
                     self._read(key.fileobj)  # type: ignore[arg-type]
             for server in self.servers:

@@ -87,7 +87,8 @@ class Command(BaseCommand):
         self.migrate()
         if demo:
             self.command("Vocabularies", "load_vocabularies")
-            self.command("Demo", "load_demo", "--cros", str(cros))
+            # The accounts come last, with the address (`welcome`).
+            self.command("Demo", "load_demo", "--cros", str(cros), "--no-list")
         self.start_children()
         self.welcome(demo=demo)
         while True:

@@ -35,7 +35,22 @@ class Command(BaseCommand):
             help="Load it outside DEBUG too: the accounts' password is public.",
         )
 
-    def handle(self, *, cros: int, seed: int, force: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--no-list",
+            dest="list_accounts",
+            action="store_false",
+            help="Do not list the accounts and their password at the end.",
+        )
+
+    def handle(
+        self,
+        *,
+        cros: int,
+        seed: int,
+        force: bool,
+        list_accounts: bool,
+        **options: Any,
+    ) -> None:
         if not settings.DEBUG and not force:
             raise CommandError(
                 "The demo makes accounts, one of them an administrator, whose "
@@ -55,12 +70,16 @@ class Command(BaseCommand):
             self.stdout.write(f"Loaded in {seconds:.1f} s: {rows}.")
         else:
             self.stdout.write("This market is loaded already; nothing changed.")
-        self.stdout.write(
-            f"Made {demand.users} accounts, {demand.tenants} tenants and "
-            f"{demand.studies} studies; the others were there."
-        )
-        for account in DEMO_ACCOUNTS:
-            self.stdout.write(f"  {account.email}  {DEMO_PASSWORD}  {account.does}")
+        if demand.users or demand.tenants or demand.studies:
+            self.stdout.write(
+                f"Accounts made: {demand.users}; tenants: {demand.tenants}; "
+                f"studies: {demand.studies}."
+            )
+        else:
+            self.stdout.write("The demo's accounts and tenants are there already.")
+        if list_accounts:
+            for account in DEMO_ACCOUNTS:
+                self.stdout.write(f"  {account.email}  {DEMO_PASSWORD}  {account.does}")
 
     def _progress(self) -> "_Bars | _Lines":
         if self.stderr.isatty():

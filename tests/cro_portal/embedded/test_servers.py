@@ -12,6 +12,7 @@ import redis
 
 from cro_portal.embedded import paths, servers, session
 from cro_portal.embedded.errors import EmbeddedServerError
+from cro_portal.embedded.keeper import FIRST_USER_SECONDS
 from cro_portal.embedded.paths import Layout
 from tests.cro_portal.embedded.conftest import processes_of, query
 
@@ -200,6 +201,16 @@ def test_server_that_keeps_dying_is_named_with_the_end_of_its_log(made):
 
 
 # --- what a crash may leave ------------------------------------------------
+
+
+def test_keeper_whose_starter_was_killed_before_it_connected_ends(made):
+    servers.make_folders(made)
+    keeper = [sys.executable, "-m", "cro_portal.embedded.keeper", str(made.var)]
+    subprocess.run([*keeper, "quick"], cwd=paths.PROJECT, check=True)
+    wait_until(lambda: servers.redis_process(made))
+    wait_until(lambda: not processes_of(made), seconds=FIRST_USER_SECONDS + 10)
+    with session.running(made, durable=False):  # and the next start finds no harm
+        assert query(made, "cro_app", "select 1") == [(1,)]
 
 
 def test_stale_pid_file_of_a_reused_process_id_is_set_right(made):
