@@ -1,12 +1,15 @@
 """What the page of the catalogue shows: facets with counts, cards, ways out.
 
 Everything but the names of the CROs is read from the index, so a page costs the
-same few queries whatever it shows.
+same few queries whatever it shows. What does not depend on the request is made once:
+the lists of values with an index, the HTML of a card with the facts of its CRO, that
+of a value with the vocabulary (`catalog.fragments`).
 """
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,7 +21,8 @@ from django.utils.html import escape
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from catalog import catalogue, search
+from catalog import catalogue, fragments, search
+from catalog.fragments import Parts, Value, Way
 from catalog.index import bits
 from catalog.index.arrays import Ints
 from catalog.index.facets import Counts, FacetIndex
@@ -51,27 +55,6 @@ KEEPS_ORDER: Final = frozenset({"phase", *BANDS})
 VIEWS: Final[Mapping[str, str]] = {"cards": "Cards", "table": "Table"}
 
 
-class Value(NamedTuple):
-    """A value of a facet as the panel shows it."""
-
-    code: str
-    label: SafeString
-    parameter: str
-    n_cros: int
-    depth: int = 0
-    is_chosen: bool = False
-    ways: Sequence["Way"] = ()
-
-
-class Way(NamedTuple):
-    """Another state of a chosen value: "own", "known not to", "leave out"."""
-
-    label: str
-    url: str
-    is_current: bool
-    n_cros: int | None = None
-
-
 @dataclass(frozen=True)
 class Facet:
     """A facet as the panel shows it."""
@@ -79,14 +62,14 @@ class Facet:
     name: str
     label: str
     values: Sequence[Value]
+    rows: SafeString  # the values as they are written
     n_values: int
     n_chosen: int
     is_open: bool
     is_whole: bool
     is_all_of: bool
     is_searched: bool
-    all_url: str
-    fewer_url: str
+    more_url: str = ""  # shows all values, or again the first ones
     words: str = ""
 
 
@@ -122,14 +105,17 @@ class Facts:
     verified_on: dt.date | None
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """A CRO in the list, and the chosen facts not known, or disputed, for it."""
 
-    cro: CRO
-    facts: Facts
-    unknown: Sequence[str]
-    disputed: Sequence[str]
+    slug: str
+    parts: Parts
+    unknown: tuple[str, ...]
+    disputed: tuple[str, ...]
+
+
+def list_path() -> str:
+    return reverse("catalog:cro-list")
 
 
 @dataclass(frozen=True)
@@ -145,8 +131,9 @@ class Address:
     whole: tuple[str, ...] = ()
     condition_words: str = ""
     tray: tuple[str, ...] = ()
+    path: str = field(default_factory=list_path)
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
+    def _narrowing(self) -> Iterator[tuple[str, str]]:
         if self.q:
             yield "q", self.q
         for choice in self.choices:
@@ -155,29 +142,42 @@ class Address:
             yield f"{facet}{search.MODE}", "all"
         if not self.include_unknown:
             yield "unknown", "0"
+
+    def _shape(self) -> Iterator[tuple[str, str]]:
         if self.sort != "relevance":
             yield "sort", self.sort
         if self.view != "cards":
             yield "view", self.view
-        for facet in self.whole:
-            yield "open", facet
+
+    def _rest(self) -> Iterator[tuple[str, str]]:
         if self.condition_words:
             yield "find", self.condition_words
         for slug in self.tray:
             yield TRAY, slug
 
+    @cached_property
+    def _around(self) -> tuple[str, str]:
+        """The query before the facets shown whole, and after them."""
+        before = urlencode([*self._narrowing(), *self._shape()])
+        return before, urlencode(list(self._rest()))
+
     def url(self, page: int = 1) -> str:
-        pairs = list(self.pairs())
-        if page > 1:
-            pairs.append(("page", str(page)))
-        address = reverse("catalog:cro-list")
-        return f"{address}?{urlencode(pairs)}" if pairs else address
+        return self._url(self.whole, [("page", str(page))] if page > 1 else ())
+
+    def url_showing(self, whole: Iterable[str]) -> str:
+        """Give the address that shows all values of these facets."""
+        return self._url(whole)
+
+    def _url(self, whole: Iterable[str], more: Sequence[tuple[str, str]] = ()) -> str:
+        before, after = self._around
+        shown = "&".join(f"open={facet}" for facet in whole)
+        parts = [part for part in (before, shown, after, urlencode(more)) if part]
+        return f"{self.path}?{'&'.join(parts)}" if parts else self.path
 
     @property
     def filters(self) -> str:
         """What decides which CROs are found, as a query string."""
-        narrowing = Address(self.choices, self.all_of, self.q, self.include_unknown)
-        return urlencode(list(narrowing.pairs()))
+        return urlencode(list(self._narrowing()))
 
     def adding(self, choice: Choice) -> "Address":
         return replace(self, choices=tuple(dict.fromkeys((*self.choices, choice))))
@@ -225,6 +225,7 @@ class Words:
     labels: tuple[SafeString, ...]
     order: tuple[int, ...]
     depth: tuple[int, ...]
+    rows: fragments.Rows = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, columns: Mapping[str, int], terms: Iterable["TermRow"]) -> "Words":
@@ -338,12 +339,12 @@ def browse(params: QueryDict) -> Browse:
             "page", str(number), there_are if n > 1 else "There is 1 page; this is it."
         )
         result = index.search(query, page.start_index() - 1, CROS_A_PAGE)
-    cards = _cards(index, query, result, words)
+    cards = _cards(held, query, result, words, address.view)
     narrowest, relaxations = _ways_out(index, query, address, words, result)
     return Browse(
         address=address,
         problems=_first([*problems, notice] if notice else problems),
-        facets=_facets(index, query, address, words),
+        facets=_facets(held, query, address, words),
         chips=chips_of(address, index, words),
         page=page,
         result=result,
@@ -351,25 +352,25 @@ def browse(params: QueryDict) -> Browse:
         n_listed=index.n,
         narrowest=narrowest,
         relaxations=relaxations,
-        as_filters=_as_filters(index, address, words),
+        as_filters=_as_filters(held, address, words),
         n_gone=len(result.ids) - len(cards),
-        names=_names(address, result),
+        names=_names(held, address, result),
     )
 
 
 def _as_filters(
-    index: FacetIndex, address: Address, words: Mapping[str, Words]
+    held: catalogue.Held, address: Address, words: Mapping[str, Words]
 ) -> list[Chip]:
     """Offer the words of the search as filters, which tell a no from not known."""
     if not address.q:
         return []
     return [
         Chip(
-            describe(choice, index, words),
+            describe(choice, held.facets, words),
             replace(address, q="").adding(choice).url(),
-            index.total(choice.facet, choice.code),
+            held.facets.total(choice.facet, choice.code),
         )
-        for choice in search.filters_called(address.q)
+        for choice in search.filters_called(address.q, held)
         if choice not in address.choices
     ]
 
@@ -396,8 +397,16 @@ def _page_number(text: str) -> tuple[int, search.Problem | None]:
 # Facets
 
 
+class Listed(NamedTuple):
+    """The values of a facet before anything is chosen."""
+
+    places: tuple[int, ...]
+    codes: tuple[str, ...]
+    n_values: int  # that some CRO has
+
+
 def _facets(
-    index: FacetIndex, query: Query, address: Address, words: Mapping[str, Words]
+    held: catalogue.Held, query: Query, address: Address, words: Mapping[str, Words]
 ) -> list[Facet]:
     chosen: dict[str, list[Choice]] = {}
     for choice in query.choices:
@@ -411,19 +420,17 @@ def _facets(
     ]
     if address.condition_words or "condition" in chosen:
         names.append("condition")
-    counts = index.counts(query, dict.fromkeys(names))
-    found = (
-        set(_conditions(address.condition_words)) if address.condition_words else set()
-    )
+    counts = held.facets.counts(query, dict.fromkeys(names))
+    found = _conditions(address.condition_words) if address.condition_words else []
     return [
         _facet(
             one,
             words[one.name],
             chosen.get(one.name, []),
             counts,
-            index,
+            held,
             address,
-            found if one.is_searched else frozenset(),
+            found if one.is_searched else (),
         )
         for one in search.FACET_FIELDS
     ]
@@ -439,42 +446,77 @@ def _facet(
     words: Words,
     chosen: Sequence[Choice],
     counts: Counts,
-    index: FacetIndex,
+    held: catalogue.Held,
     address: Address,
     found: Iterable[str],
 ) -> Facet:
-    of_code = {choice.code: choice for choice in chosen}
-    numbers = counts.numbers(one.name).tolist() if one.name in counts else []
+    column = held.facets.layout.position[one.name]
     is_whole = one.name in address.whole
-    column = index.layout.position[one.name]
-    codes = tuple(column)
-    ever: Sequence[int] = ()
     if one.is_searched:
-        shown = [column[code] for code in found if code in column]
+        codes = tuple(code for code in found if code in column)
+        listed = Listed(tuple(column[code] for code in codes), codes, 0)
     else:
-        ever = index.totals[one.name].tolist()
-        shown = _shown(one, words, ever, is_whole)
-    present = {codes[place] for place in shown}
-    places = [column[code] for code in of_code if code not in present]
+        listed = _listed(one, words, held, is_whole)
+    of_code = {choice.code: choice for choice in chosen}
+    first = [code for code in of_code if code not in listed.codes]
+    numbers = counts.numbers(one.name).tolist() if one.name in counts else None
+    depth = words.depth if is_whole else None
     values = [
-        _value(words, codes[place], place, numbers, of_code, address, counts, is_whole)
-        for place in (*places, *shown)
+        Value(
+            code,
+            words.labels[place],
+            code,
+            numbers[place] if numbers else 0,
+            depth[place] if depth else 0,
+        )
+        for code, place in (
+            *((code, column[code]) for code in first),
+            *zip(listed.codes, listed.places, strict=True),
+        )
     ]
-    toggled = [name for name in address.whole if name != one.name]
+    if of_code:
+        values = [
+            _chosen(value, of_code[value.code], column, counts, address)
+            if value.code in of_code
+            else value
+            for value in values
+        ]
+    more_url = ""
+    if not one.is_searched and (is_whole or listed.n_values > len(values)):
+        others = [name for name in address.whole if name != one.name]
+        more_url = address.url_showing(others if is_whole else [*others, one.name])
     return Facet(
         name=one.name,
         label=one.label,
         values=values,
-        n_values=sum(1 for number in ever if number),
+        rows=fragments.rows(one.name, values, words.rows),
+        n_values=listed.n_values,
         n_chosen=len(of_code),
         is_open=bool(of_code) or is_whole or one.name in OPEN_AT_FIRST,
         is_whole=is_whole,
         is_all_of=one.name in address.all_of,
         is_searched=one.is_searched,
-        all_url=replace(address, whole=(*toggled, one.name)).url(),
-        fewer_url=replace(address, whole=tuple(toggled)).url(),
+        more_url=more_url,
         words=address.condition_words if one.is_searched else "",
     )
+
+
+def _listed(
+    one: search.FacetField, words: Words, held: catalogue.Held, is_whole: bool
+) -> Listed:
+    """List the values to show; made once for an index."""
+    key = ("listed", one.name, is_whole)
+    made: Listed | None = held.derived.get(key)
+    if made is None:
+        index = held.facets
+        ever = index.totals[one.name].tolist()
+        places = tuple(_shown(one, words, ever, is_whole))
+        codes = tuple(index.layout.position[one.name])
+        made = Listed(
+            places, tuple(codes[place] for place in places), sum(map(bool, ever))
+        )
+        held.derived[key] = made
+    return made
 
 
 def _shown(
@@ -496,25 +538,17 @@ def _shown(
     return first[: one.n_first]
 
 
-def _value(
-    words: Words,
-    code: str,
-    place: int,
-    numbers: Sequence[int],
-    of_code: Mapping[str, Choice],
-    address: Address,
+def _chosen(
+    value: Value,
+    choice: Choice,
+    column: Mapping[str, int],
     counts: Counts,
-    is_whole: bool,
+    address: Address,
 ) -> Value:
-    choice = of_code.get(code)
-    return Value(
-        code=code,
-        label=words.labels[place],
-        parameter=search.write_choice(choice) if choice else code,
-        n_cros=numbers[place] if numbers else 0,
-        depth=words.depth[place] if is_whole else 0,
-        is_chosen=choice is not None,
-        ways=_ways(choice, place, counts, address) if choice else (),
+    return value._replace(
+        parameter=search.write_choice(choice),
+        is_chosen=True,
+        ways=_ways(choice, column[choice.code], counts, address),
     )
 
 
@@ -619,46 +653,59 @@ def _ways_out(
     return narrowest, ways[:RELAXATIONS]
 
 
-def _names(address: Address, result: Page) -> Sequence[str]:
+def _names(held: catalogue.Held, address: Address, result: Page) -> Sequence[str]:
     """What a search of words that finds nothing may have meant."""
-    return search.did_you_mean(address.q) if address.q and not result.total else ()
+    if not address.q or result.total:
+        return ()
+    return search.did_you_mean(address.q, held)
 
 
 # Cards
 
 
 def _cards(
-    index: FacetIndex, query: Query, result: Page, words: Mapping[str, Words]
+    held: catalogue.Held,
+    query: Query,
+    result: Page,
+    words: Mapping[str, Words],
+    view: str,
 ) -> list[Card]:
     """Make the cards; a CRO that was taken off the list meanwhile has none."""
-    ids = result.ids.tolist()
-    cros = (
-        CRO.objects.listed()
-        .only("slug", "name", "summary", "is_fictional")
-        .in_bulk(ids)
-    )
-    asked = [
+    index = held.facets
+    asked = tuple(
         index.layout.position["area"][choice.code]
         for choice in query.choices
         if choice.facet == "area" and not choice.excluded
-    ]
-    facts = facts_of(index, result.ids, words, asked)
+    )
+    what = (view, asked)
+    ids = result.ids.tolist()
+    made: dict[int, tuple[str, Parts]] = {
+        key: card for key in ids if (card := held.kept.get(key, what))
+    }
+    if missing := [key for key in ids if key not in made]:
+        cros = (
+            CRO.objects.listed()
+            .only("slug", "name", "summary", "is_fictional")
+            .in_bulk(missing)
+        )
+        facts = facts_of(index, np.array(missing), words, asked)
+        for key, known in zip(missing, facts, strict=True):
+            if cro := cros.get(key):
+                made[key] = cro.slug, fragments.parts(view, cro, known)
+                held.kept.put(key, what, made[key])
     names = {
         choice: name_of(choice, index, words)
-        for choices in (*result.marks, *result.disputed)
+        for choices in {*result.marks, *result.disputed}
         for choice in choices
     }
     return [
         Card(
-            cro=cros[key],
-            facts=known,
-            unknown=[names[choice] for choice in open_],
-            disputed=[names[choice] for choice in disputed],
+            *made[key],
+            unknown=tuple(names[choice] for choice in open_),
+            disputed=tuple(names[choice] for choice in disputed),
         )
-        for key, known, open_, disputed in zip(
-            ids, facts, result.marks, result.disputed, strict=True
-        )
-        if key in cros
+        for key, open_, disputed in zip(ids, result.marks, result.disputed, strict=True)
+        if key in made
     ]
 
 

@@ -9,46 +9,70 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from catalog import search
+from catalog import fragments, search
 from catalog.browse import VIEWS, browse, read_address
 from catalog.index.query import Choice
 from catalog.tray import tray_of
 from cro_portal.common.htmx import HtmxRequest
-from cro_portal.common.templates import render_fast
+from cro_portal.common.templates import component, render_fast
+from cro_portal.common.templatetags.ui import page_links
 
 TARGET = "browse"
 """The part of the page that htmx exchanges."""
+NOT_FOR_THE_MAP = frozenset({"page", "view"})
 
 
 @require_safe
 def cro_list(request: HtmxRequest) -> HttpResponse:
     found = browse(request.GET)
     address = found.address
-    parts = {
-        "cards": found.cards,
-        "start": found.page.start_index(),
-        "chosen": tray_of(request).slugs,
-    }
-    context = {
-        "browse": found,
-        "facets": render_fast("catalog/facets.jinja", {"facets": found.facets}),
-        "rows": render_fast(f"catalog/{address.view}.jinja", parts),
-        "views": [
-            (label, replace(address, view=view).url(), view == address.view)
-            for view, label in VIEWS.items()
-        ],
-        "names": [
-            (name, f"{reverse('catalog:cro-list')}?{urlencode({'q': name})}")
-            for name in found.names
-        ],
-    }
     is_part = request.htmx.target == TARGET and not request.htmx.history_restore_request
-    template = "catalog/cro_list.html#part" if is_part else "catalog/cro_list.html"
-    response = render(request, template, context)
+    part = render_fast(
+        "catalog/browse.jinja",
+        {
+            "browse": found,
+            "is_part": is_part,
+            "facets": found.facets,
+            "rows": fragments.listing(
+                address.view,
+                found.cards,
+                tray_of(request).slugs,
+                found.page.start_index(),
+            ),
+            "views": [
+                (label, replace(address, view=view).url(), view == address.view)
+                for view, label in VIEWS.items()
+            ],
+            "names": [
+                (name, f"{address.path}?{urlencode({'q': name})}")
+                for name in found.names
+            ],
+            "pagination": component(
+                "pagination", **page_links(request, found.page, "CROs")
+            ),
+            "map_url": _map_url(request),
+            "save_url": reverse("catalog:saved-create"),
+        },
+    )
     if is_part:
+        response = HttpResponse(part)
         response.headers["HX-Push-Url"] = address.url(found.page.number)
+    else:
+        context = {"part": part, "q": address.q}
+        response = render(request, "catalog/cro_list.html", context)
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
+
+
+def _map_url(request: HtmxRequest) -> str:
+    pairs = [
+        (name, value)
+        for name, values in request.GET.lists()
+        for value in values
+        if name not in NOT_FOR_THE_MAP
+    ]
+    query = urlencode(pairs)
+    return reverse("catalog:coverage") + (f"?{query}" if query else "")
 
 
 @require_safe

@@ -10,12 +10,12 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from django.conf import settings
@@ -133,14 +133,53 @@ def _name_of(key: str, keys: Sequence[str], names: Sequence[str]) -> str:
     return next((n for k, n in zip(keys, names, strict=True) if k == key), "")
 
 
+class Kept:
+    """What was made of single CROs, such as their cards: at most `size` things.
+
+    A full one drops what it has held longest. Keys are a CRO's and what the thing
+    is; with the next index the things of CROs that changed are gone.
+    """
+
+    def __init__(self, size: int = 4_096) -> None:
+        self.size = size
+        self._things: dict[tuple[int, Hashable], Any] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def get(self, cro: int, what: Hashable) -> Any:
+        """Return the thing, None if it is not held."""
+        return self._things.get((cro, what))
+
+    def put(self, cro: int, what: Hashable, thing: object) -> None:
+        with self._lock:
+            self._things[cro, what] = thing
+            if len(self._things) > self.size:
+                del self._things[next(iter(self._things))]
+
+    def without(self, cros: Iterable[int]) -> "Kept":
+        gone = set(cros)
+        rest = Kept(self.size)
+        with self._lock:
+            rest._things = {k: v for k, v in self._things.items() if k[0] not in gone}
+        return rest
+
+
 @dataclass(frozen=True, eq=False)
 class Held:
-    """An index and what belongs to it."""
+    """An index and what belongs to it.
+
+    `kept` and `derived` are for whoever works something out of the index: by CRO,
+    and of the whole by a name of its own. Neither outlives what it was made of.
+    """
 
     state: State
     n_terms: int  # in the vocabulary it was made with
     facets: FacetIndex
     names: Names
+    kept: Kept = field(default_factory=Kept)
+    derived: dict[Hashable, Any] = field(default_factory=dict)
 
     @cached_property
     def terms(self) -> Terms:
@@ -244,7 +283,13 @@ def _updated(base: Held | None, state: State, on: int) -> Held | None:
     if facets.n != n_listed:  # CROs were deleted and left no version behind
         return None
     names = base.names.replaced(changed, _load_names(since=base.state.version))
-    return replace(base, state=state, facets=facets, names=names)
+    return Held(
+        state=state,
+        n_terms=base.n_terms,
+        facets=facets,
+        names=names,
+        kept=base.kept.without(changed),
+    )
 
 
 def _load_vocabulary(state: State) -> tuple[Vocabulary, Wider]:

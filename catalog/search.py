@@ -397,10 +397,9 @@ def _suggested_terms(
     return [suggestion for _, suggestion in ranked[:limit]]
 
 
-def filters_called(q: str) -> list[Choice]:
+def filters_called(q: str, held: catalogue.Held) -> list[Choice]:
     """Give the filters whose value goes by just this name, and some CRO has."""
     asked = lookup_key(q[:TEXT_LENGTH])
-    held = catalogue.current()
     return [
         Choice(one.kind, one.value)
         for one in (_suggested_terms(held, asked.split(), 8) if asked else ())
@@ -409,12 +408,14 @@ def filters_called(q: str) -> list[Choice]:
     ]
 
 
-def did_you_mean(q: str, limit: int = 3) -> list[str]:
+def did_you_mean(
+    q: str, held: catalogue.Held | None = None, *, limit: int = 3
+) -> list[str]:
     """Give the names of CROs and terms that a search without result may mean."""
     key = lookup_key(q[:TEXT_LENGTH])
     if len(key) < SHORTEST_TERM:
         return []
-    held = catalogue.current()
+    held = held or catalogue.current()
     near = [
         *held.names.index.similar(key, limit),
         *held.terms.index.similar(key, limit),

@@ -141,6 +141,9 @@ class Counts(Mapping[str, Mapping[str, Count]]):
             )
         }
 
+    def __contains__(self, facet: object) -> bool:
+        return facet in self._yes
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._yes)
 

@@ -11,6 +11,7 @@ from typing import Any
 from django import template
 from django.core.paginator import Page
 from django.http import HttpRequest
+from django.utils.http import urlencode
 
 register = template.Library()
 
@@ -109,12 +110,22 @@ def pagination(context: template.Context, page: Page, noun: str) -> dict[str, An
 
     `page.paginator` must offer what Django's Paginator does.
     """
-    request: HttpRequest = context["request"]
+    return page_links(context["request"], page, noun)
+
+
+def page_links(request: HttpRequest, page: Page, noun: str) -> dict[str, Any]:
+    """Return what the component `pagination` takes."""
+    rest = urlencode(
+        [
+            (name, value)
+            for name, values in request.GET.lists()
+            for value in values
+            if name != "page"
+        ]
+    )
 
     def url(number: int) -> str:
-        query = request.GET.copy()
-        query["page"] = str(number)
-        return f"?{query.urlencode()}"
+        return f"?{rest}&page={number}" if rest else f"?page={number}"
 
     numbers: Iterable[int | str] = []
     if page.paginator.num_pages > 1:

@@ -1,0 +1,188 @@
+"""Pieces of the list's page that are made once are never out of date."""
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.http import QueryDict
+from django.urls import reverse
+
+from catalog import catalogue
+from catalog.browse import browse
+from catalog.models import CRO, Term
+from catalog.services.claims import announce_change
+from tests.changes import mark_changed, mark_vocabulary_changed
+from tests.factories import ClaimFactory, CROFactory, TermFactory, TrialRoleFactory
+from tests.workers import database_url
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SERVE = """
+import sys
+import django
+django.setup()
+from django.test import Client
+client = Client(SERVER_NAME="localhost")
+for line in sys.stdin:
+    text = client.get("/cros/").content.decode()
+    print(" ".join(text.split()), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "folder", lambda: tmp_path)
+    catalogue.forget()
+    yield
+    catalogue.forget()
+
+
+@contextmanager
+def another_process(tmp_path):
+    """Give a function that asks another process of the portal for the page."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE],
+        cwd=Path(__file__).parents[2],
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "CRO_VAR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "cro_portal.settings.test",
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def ask():
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return process.stdout.readline()
+
+    try:
+        yield ask
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(20)
+
+
+def page(client, query=""):
+    return client.get(f"{reverse('catalog:cro-list')}?{query}").content.decode()
+
+
+def rows(text):
+    """Return the cards: what stands outside has tokens of its own each time."""
+    return re.search(r'<ol class="cro-list".*?</ol>', text, re.DOTALL)[0]
+
+
+def test_a_change_shows_at_once_here_and_in_another_process(client, tmp_path):
+    claim = ClaimFactory.create(
+        cro__name="Baltica", term__scheme__code="service", term__code="writing"
+    )
+    other = CROFactory.create(name="Aldermoor")
+    mark_changed(claim.cro, other)
+
+    with another_process(tmp_path) as elsewhere:
+        for text in (page(client), elsewhere(), elsewhere()):
+            assert "Baltica" in text
+            assert re.search(r"<dd>Writing</dd>", text)
+
+        CRO.objects.filter(pk=claim.cro_id).update(name="Batavia", slug="batavia")
+        announce_change([claim.cro_id])
+        for text in (page(client), elsewhere()):
+            assert "Baltica" not in text
+            assert 'href="/cros/batavia/"' in text
+            assert "Aldermoor" in text
+
+        claim.delete()
+        announce_change([claim.cro_id])
+        TrialRoleFactory.create(cro=other)
+        announce_change([other.pk])
+        for text in (page(client), elsewhere()):
+            assert "<dd>Writing</dd>" not in text
+            assert "<dt>trials</dt><dd>1</dd>" in text
+
+        Term.objects.filter(pk=claim.term_id).update(label="Medical writing")
+        ClaimFactory.create(cro=other, term=claim.term)
+        mark_vocabulary_changed()
+        mark_changed(other)
+        for text in (page(client), elsewhere()):
+            assert "<dd>Medical writing</dd>" in text
+            assert '<span class="facet__label">Medical writing</span>' in text
+
+
+def test_cards_already_made_need_no_row(client, django_assert_num_queries):
+    cros = CROFactory.create_batch(20)
+    mark_changed(*cros)
+    first = rows(page(client))
+
+    with django_assert_num_queries(1):  # which catalogue it is
+        assert rows(page(client)) == first
+
+
+def test_only_what_changed_is_made_anew(client, django_assert_num_queries):
+    cros = CROFactory.create_batch(6)
+    mark_changed(*cros)
+    page(client)
+    before = catalogue.current().kept
+    mark_changed(cros[3])
+
+    after = catalogue.current().kept
+
+    assert (len(before), len(after)) == (6, 5)
+
+
+def test_the_cards_that_are_kept_are_bounded():
+    kept = catalogue.Kept(size=10)
+    for cro in range(100):
+        kept.put(cro, "cards", f"card {cro}")
+
+    assert len(kept) == 10
+    assert kept.get(99, "cards") == "card 99"
+    assert kept.get(0, "cards") is None
+
+
+def test_chosen_and_not_known_are_of_the_request_not_of_the_card(client):
+    asked = TermFactory.create(scheme__code="service", code="writing")
+    cros = CROFactory.create_batch(2)
+    mark_vocabulary_changed()
+    mark_changed(*cros)
+    page(client)
+    slug = cros[0].slug
+
+    assert "not known:</span> Writing" in page(client, f"service={asked.code}")
+    assert "not known:</span> Writing" not in page(client)
+    assert f'name="remove" value="{slug}"' in page(client, f"tray={slug}")
+    assert f'name="remove" value="{slug}"' not in page(client)
+
+
+def test_html_in_names_and_labels_stays_text(client):
+    ClaimFactory.create(
+        cro=CROFactory.create(name="<b>Baltica</b>"),
+        term=TermFactory.create(scheme__code="service", code="x", label="<i>X</i>"),
+    )
+
+    for view in ("cards", "table"):
+        text = page(client, f"view={view}")
+        assert "&lt;b&gt;Baltica" in text
+        assert "&lt;i&gt;X" in text
+        assert "<b>" not in text
+        assert "<i>X" not in text
+
+
+def test_the_conditions_found_stand_best_first():
+    for code in ("lymphoma-b", "lymphoma", "lymphoma-a"):
+        ClaimFactory.create(
+            term=TermFactory.create(scheme__code="condition", code=code, label=code)
+        )
+    found = Term.objects.of("condition").search("lymphoma")
+
+    shown = browse(QueryDict("find=lymphoma"))
+
+    (facet,) = [one for one in shown.facets if one.name == "condition"]
+    assert [value.code for value in facet.values] == [term.code for term in found]
