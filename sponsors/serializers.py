@@ -12,6 +12,7 @@ from drf_spectacular.utils import (
     extend_schema_serializer,
 )
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 from catalog.choices import SizeClass, StudyType
 from catalog.importers.ctgov import parse_study
@@ -132,6 +133,24 @@ class WeightsSerializer(StrictSerializer):
             )
             for criterion in CRITERIA
         }
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if not isinstance(data, Mapping) or not isinstance(error.detail, dict):
+                raise
+            missing = [c.code for c in CRITERIA if c.code not in data]
+            if not missing:
+                raise
+            others = {k: v for k, v in error.detail.items() if k not in missing}
+            sentence = (
+                f"Weights are missing: {', '.join(missing)}. Give all "
+                f"{len(CRITERIA)}; 0 means that a criterion does not count."
+            )
+            raise serializers.ValidationError(
+                {**others, api_settings.NON_FIELD_ERRORS_KEY: [sentence]}
+            ) from None
 
     def validate(self, attrs: dict[str, float]) -> dict[str, float]:
         if not any(attrs.values()):

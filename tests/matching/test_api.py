@@ -159,7 +159,7 @@ def test_limit_keeps_the_first_places(owner, service):
             "data-management",
         ),
         ({"participants": "many"}, "/participants", "whole number"),
-        ({"weights": {"fit": 0}}, "/weights/expertise", "This is missing"),
+        ({"weights": {"fit": 0}}, "/weights", "0 means that a criterion does not"),
         ({"requirements": "pl"}, "/requirements", "list"),
         ({"record": {}}, "/record", ""),
     ],

@@ -1,4 +1,4 @@
-"""The requests of docs/api.md, as they stand there."""
+"""The requests of docs/api.md and README.md, as they stand there."""
 
 import re
 import shlex
@@ -9,12 +9,12 @@ import pytest
 from matching import hints, services
 from tests.factories import ClaimFactory, MembershipFactory, TermFactory
 
-TUTORIAL = Path(__file__).parents[3] / "docs" / "api.md"
+PROJECT = Path(__file__).parents[3]
 EXPECTED = [200, 200, 200, 200, 200, 200, 201, 202, 200, 200, 200, 200]
 
 
-def requests_of_the_tutorial():
-    blocks = re.findall(r"```sh\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
+def requests_of(file):
+    blocks = re.findall(r"```sh\n(.*?)```", (PROJECT / file).read_text(), re.DOTALL)
     text = "\n".join(blocks)
     return [
         line for line in re.split(r"\n(?=curl|export)", text) if line.startswith("curl")
@@ -52,7 +52,7 @@ def test_every_request_of_the_tutorial_works(client, make_token, monkeypatch):
     _, token = make_token(MembershipFactory.create().user)
     values = {"PORTAL": "/api/v1", "TOKEN": token}
     answers = []
-    for command in requests_of_the_tutorial():
+    for command in requests_of("docs/api.md"):
         response = send(client, command, values)
         answers.append(response)
         if response.status_code == 201:
@@ -77,3 +77,17 @@ def test_every_request_of_the_tutorial_works(client, make_token, monkeypatch):
     assert ranking["ranking"]["results"]
     assert changed["participants"] == 300
     assert archived["archived_at"]
+
+
+@pytest.mark.django_db
+def test_the_request_of_the_readme_works(client, make_token):
+    TermFactory.create(scheme__code="phase", code="phase-2")
+    TermFactory.create(scheme__code="country", code="pl", label="Poland")
+    ClaimFactory.create(term__code="data-management")
+    _, token = make_token(MembershipFactory.create().user)
+
+    (command,) = requests_of("README.md")
+    answer = send(client, command, {"TOKEN": token})
+
+    assert answer.status_code == 200
+    assert len(answer.json()["results"]) == 1
