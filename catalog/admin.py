@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin, TabularInline
@@ -141,6 +141,24 @@ class CROAdmin(AnnouncingAdmin):
     autocomplete_fields = ["successor"]
     readonly_fields = ["uuid", "catalog_version", "created_at", "updated_at"]
     inlines = [AliasInline, CompleteListInline, ClaimInline]
+
+    def get_deleted_objects(
+        self, objs: Iterable[CRO], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Keep CROs with claims from curators: the claims would go with them."""
+        cros = list(objs)
+        found, counts, lacking, kept = super().get_deleted_objects(cros, request)
+        if not request.user.is_superuser:
+            with_claims = Claim.objects.filter(cro__in=cros).values_list("cro")
+            for pk, n in with_claims.annotate(n=Count("pk")).order_by("cro__name"):
+                name = next(cro.name for cro in cros if cro.pk == pk)
+                kept.append(
+                    f"{name}: its {n} {'claim' if n == 1 else 'claims'} would go with"
+                    " it. Give it the status Draft to take it out of the catalogue,"
+                    " or withdraw the claims that are wrong; only an administrator"
+                    " deletes a CRO with claims."
+                )
+        return found, counts, lacking, kept
 
 
 class ReasonForm(forms.Form):

@@ -11,6 +11,7 @@ from django.urls import reverse
 from catalog.choices import ClaimStatus
 from catalog.models import CRO, Alias, CatalogState, Claim, Term, TrialRole
 from catalog.signals import catalog_changed, vocabulary_changed
+from sponsors.demo import curators
 from tests.factories import (
     ClaimFactory,
     CROFactory,
@@ -216,6 +217,33 @@ def test_an_accepted_claim_is_not_deleted_by_a_curator(client, announced):
     assert Claim.objects.count() == 2
     client.post(url("claim", "delete", proposed.pk), {"post": "yes"})
     assert Claim.objects.get() == accepted
+
+
+def test_a_cro_with_claims_is_not_deleted_by_a_curator(client, announced):
+    curator = UserFactory.create(is_staff=True)
+    curator.groups.add(curators())
+    client.force_login(curator)
+    full = ClaimFactory.create(status=ClaimStatus.WITHDRAWN).cro
+    empty = CROFactory.create()
+    answer = client.post(url("cro", "delete", full.pk), {"post": "yes"})
+    assert f"{full.name}: its 1 claim would go with it" in answer.content.decode()
+    assert "status Draft" in answer.content.decode()
+    chosen = {"_selected_action": [full.pk, empty.pk], "post": "yes"}
+    page = client.post(
+        url("cro", "changelist"), {"action": "delete_selected", **chosen}
+    )
+    assert "only an administrator" in page.content.decode()
+    assert CRO.objects.count() == 2
+    assert announced == []
+    client.post(url("cro", "delete", empty.pk), {"post": "yes"})
+    assert CRO.objects.get() == full
+
+
+def test_a_superuser_deletes_a_cro_with_its_claims(client, curator, announced):
+    cro = ClaimFactory.create().cro
+    client.post(url("cro", "delete", cro.pk), {"post": "yes"})
+    assert not Claim.objects.exists()
+    assert announced == [[cro.pk]]
 
 
 def test_an_added_cro_is_announced(client, curator, announced):
