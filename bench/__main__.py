@@ -9,7 +9,7 @@ from importlib import import_module
 
 from bench import harness
 
-MEASUREMENTS = ("engine", "match", "catalogue_index", "browse_page")
+MEASUREMENTS = ("engine", "match", "catalogue_index", "browse_page", "identity")
 
 
 def main() -> None:

@@ -33,6 +33,10 @@ class Words:
     breaks: frozenset[int]
     as_written: str
 
+    def end_of_part(self, start: int) -> int:
+        """Return where the part that holds word `start` ends: a break, or the end."""
+        return min((at for at in self.breaks if at > start), default=len(self.words))
+
 
 def words_of(name: str) -> Words:
     """Cut a name into comparable words: no case, accents or punctuation."""

@@ -432,7 +432,7 @@ def _judge(alias: _Alias, words: Words, at: int) -> _Candidate:
         if opens and not _is_another_body(after):
             return candidate(0.81, f"The name begins with {quoted}.")
         return candidate(0.6, f"{quoted} may be a part of another name.")
-    if opens and _helps(after):
+    if opens and _helps(words.words[end : words.end_of_part(end)]):
         return candidate(0.88, f"{quoted} stands with words of the trade.")
     if opens and closes and _has_its_case(alias.name.text, words.as_written):
         return candidate(0.6, f"The name begins with {quoted}, which is no rare word.")
@@ -442,21 +442,28 @@ def _judge(alias: _Alias, words: Words, at: int) -> _Candidate:
 def _judge_alike(alias: _Alias, words: Words, score: int) -> _Candidate:
     """Say how surely a name is an alias with slips of the pen.
 
-    Sure only word by word, one slip in each and none in what tells a phrase apart.
+    Sure is one slip in one word, and not in the first of ordinary words: that is
+    what tells them apart. One letter for another in a single word is no slip, but
+    another name. A first word that is quite another leaves nothing to ask.
     """
     slips = [
         OSA.distance(one, other)
         for one, other in zip(alias.words, words.words, strict=False)
     ]
-    told = f"The name is “{alias.name.text}” but for slips of the pen"
-    is_close = (
-        len(alias.words) == len(words.words)
-        and max(slips) <= 2
-        and sum(map(bool, slips)) == 1
-        and (slips[0] == 0 if alias.strength == PHRASE else slips[0] <= 1)
-    )
-    certainty = 0.82 if is_close else 0.55
-    return _Candidate(alias.row, certainty, f"{told} ({score} % alike).", alias.name)
+    reason = f"The name is “{alias.name.text}” but for slips of the pen"
+    first, written = alias.words[0], words.words[0]
+    is_word_by_word = len(alias.words) == len(words.words)
+    if slips[0] > (1 if min(len(first), len(written)) >= 5 else 0):
+        certainty = 0.3
+    elif is_word_by_word and max(slips) <= 2 and sum(map(bool, slips)) == 1:
+        is_sure = slips[0] == 0 or (
+            alias.strength == COINED
+            and (len(first) != len(written) or sorted(first) == sorted(written))
+        )
+        certainty = 0.82 if is_sure else 0.6
+    else:
+        certainty = 0.55
+    return _Candidate(alias.row, certainty, f"{reason} ({score} % alike).", alias.name)
 
 
 def _says_nothing(before: Sequence[str]) -> bool:
@@ -481,7 +488,7 @@ def _is_another_body(after: Sequence[str]) -> bool:
 def _helps(after: Sequence[str]) -> bool:
     """Tell whether what follows a common word makes it a CRO's name."""
     return bool(after) and all(
-        word in lists.UNITS or word in lists.PLACES or word in lists.TRADE
+        word in lists.UNITS or word in lists.PLACES or word in lists.OF_A_CRO
         for word in after
     )
 

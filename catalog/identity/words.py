@@ -61,7 +61,16 @@ TRADE = _words(
     trial trials
     """
 )
-"""Words of the trade: with one of these a short name speaks of a CRO."""
+"""Words of the trade: CROs, sponsors and sites carry them alike."""
+
+OF_A_CRO = _words(
+    """
+    clinical research trial trials study studies development developmental solutions
+    consulting consultants contract organization organisation sciences science health
+    statistics data management strategic imaging
+    """
+)
+"""Words of the trade with which a common word names a CRO rather than a sponsor."""
 
 OTHER_BODIES = _words(
     """

@@ -2,12 +2,198 @@
 
 import threading
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from catalog.choices import Aspect
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+
+from catalog.choices import AliasKind, Aspect, SourceKind
 from catalog.identity import Name, OrganizationEntry, Resolver
-from catalog.models import CRO, Alias, Claim, OrganizationMatch
+from catalog.importers.directory import FILE, DirectoryRow, read_directory
+from catalog.models import CRO, Alias, Claim, OrganizationMatch, Source
+from catalog.services.claims import announce_change
 from catalog.snapshot import State, read_state
+
+REGISTER = "ClinicalTrials.gov"
+WEB_SITE = "Web site of "
+Key = tuple[str, str, str]  # slug, kind of name, name
+
+
+@dataclass
+class DirectoryReport:
+    """What a load changed, or would change: slugs of CROs, numbers of names."""
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    n_names: int = 0
+    n_names_changed: int = 0
+    total: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (
+            self.created or self.updated or self.n_names or self.n_names_changed
+        )
+
+
+@transaction.atomic
+def load_directory(*, path: Path = FILE, dry_run: bool = False) -> DirectoryReport:
+    """Make the tables say what the directory file says; nothing is ever deleted.
+
+    What the file states of an organization it has the last word on: name, web
+    address, summary, status, successor. Names that curators added stay. Who took
+    another over gets its name as a former one, so that a search finds it. A second
+    run changes nothing and announces nothing. With `dry_run` nothing is written.
+
+    Raises
+    ------
+    DirectoryFileError
+        When the file contradicts itself; then nothing is written.
+    ValidationError
+        When a slug of the file is a fictional CRO's.
+    """
+    rows = read_directory(path)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('catalog.load_directory'))"
+        )
+    slugs = [row.slug for row in rows]
+    found = CRO.objects.filter(slug__in=slugs).select_related("successor")
+    cros = {cro.slug: cro for cro in found}
+    if fictional := [cro.slug for cro in cros.values() if cro.is_fictional]:
+        raise ValidationError(
+            f"These CROs of the demo have the address of a real one:"
+            f" {', '.join(sorted(fictional))}. Change their slug first."
+        )
+    report = DirectoryReport(total=len(rows))
+    for row in rows:
+        cro = cros.get(row.slug)
+        if cro is None:
+            report.created.append(row.slug)
+        elif _has_changed(cro, row):
+            report.updated.append(row.slug)
+    aliases = _wanted_aliases(rows)
+    stored = {
+        (alias.cro.slug, alias.kind, alias.name): alias
+        for alias in Alias.objects.filter(cro__slug__in=slugs).select_related("cro")
+    }
+    new = [key for key in aliases if key not in stored]
+    changed = [
+        key
+        for key, (name, _) in aliases.items()
+        if key in stored
+        and (stored[key].valid_from, stored[key].valid_to)
+        != (name.valid_from, name.valid_to)
+    ]
+    report.n_names, report.n_names_changed = len(new), len(changed)
+    if dry_run or report.is_empty:
+        return report
+
+    sources = _sources(rows)
+    _write_cros(rows, cros, report)
+    for key in changed:
+        name, _ = aliases[key]
+        stored[key].valid_from, stored[key].valid_to = name.valid_from, name.valid_to
+    Alias.objects.bulk_update(
+        [stored[key] for key in changed], ["valid_from", "valid_to"]
+    )
+    Alias.objects.bulk_create(
+        Alias(
+            cro=cros[slug],
+            kind=kind,
+            name=text,
+            valid_from=aliases[slug, kind, text][0].valid_from,
+            valid_to=aliases[slug, kind, text][0].valid_to,
+            source=sources[aliases[slug, kind, text][1]],
+        )
+        for slug, kind, text in new
+    )
+    touched = {*report.created, *report.updated, *(key[0] for key in new + changed)}
+    announce_change(cros[slug].pk for slug in touched)
+    return report
+
+
+def _has_changed(cro: CRO, row: DirectoryRow) -> bool:
+    stored = (
+        cro.name, cro.website, cro.summary, cro.status, cro.succeeded_on,
+        cro.successor.slug if cro.successor else "",
+    )  # fmt: skip
+    return stored != (
+        row.name, row.website, row.summary, row.status, row.succeeded_on,
+        row.successor,
+    )  # fmt: skip
+
+
+def _wanted_aliases(
+    rows: list[DirectoryRow],
+) -> dict[Key, tuple[Name, tuple[str, str]]]:
+    """Give every name the file wants, with the source that says it."""
+    by_slug = {row.slug: row for row in rows}
+    wanted: dict[Key, tuple[Name, tuple[str, str]]] = {}
+    for row in rows:
+        source = (row.source, row.source_url)
+        for name in row.names:
+            wanted.setdefault((row.slug, name.kind, name.text), (name, source))
+        for owner in _owners(row, by_slug):
+            former = Name(row.name, AliasKind.FORMER, None, row.succeeded_on)
+            wanted.setdefault((owner.slug, former.kind, former.text), (former, source))
+    return wanted
+
+
+def _owners(
+    row: DirectoryRow, by_slug: Mapping[str, DirectoryRow]
+) -> Iterator[DirectoryRow]:
+    while row.successor:
+        row = by_slug[row.successor]
+        yield row
+
+
+def _sources(rows: list[DirectoryRow]) -> dict[tuple[str, str], Source]:
+    """Find or make the sources the file names."""
+    found = {}
+    for title, url in dict.fromkeys((row.source, row.source_url) for row in rows):
+        kind = SourceKind.DOCUMENT
+        if REGISTER in title:
+            kind = SourceKind.REGISTER
+        elif title.startswith(WEB_SITE):
+            kind = SourceKind.WEBSITE
+        found[title, url], _ = Source.objects.get_or_create(
+            title=title, url=url, defaults={"kind": kind}
+        )
+    return found
+
+
+def _write_cros(
+    rows: list[DirectoryRow], cros: dict[str, CRO], report: DirectoryReport
+) -> None:
+    """Write new and changed organizations; successors once all are there.
+
+    Who merged has a successor, which a new one cannot have yet: it is a draft
+    until then.
+    """
+    new = {*report.created}
+    for cro in CRO.objects.bulk_create(
+        CRO(slug=row.slug, name=row.name, is_fictional=False)
+        for row in rows
+        if row.slug in new
+    ):
+        cros[cro.slug] = cro
+    changed = {*report.created, *report.updated}
+    written = []
+    for row in rows:
+        if row.slug in changed:
+            cro = cros[row.slug]
+            cro.name, cro.website, cro.summary = row.name, row.website, row.summary
+            cro.status, cro.succeeded_on = row.status, row.succeeded_on
+            cro.successor = cros[row.successor] if row.successor else None
+            cro.full_clean(exclude=["slug"])
+            written.append(cro)
+    CRO.objects.bulk_update(
+        written,
+        ["name", "website", "summary", "status", "succeeded_on", "successor"],
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +226,10 @@ def current_resolver() -> Resolver:
 
 
 def _load() -> Resolver:
-    """Read the organizations with their names and home countries: four queries."""
+    """Read the organizations with names and home countries: four queries.
+
+    Where no claim says the home country, the directory file does.
+    """
     cros = list(
         CRO.objects.published()
         .filter(is_fictional=False)
@@ -52,7 +241,8 @@ def _load() -> Resolver:
         names[alias.cro_id].append(
             Name(alias.name, alias.kind, alias.valid_from, alias.valid_to)
         )
-    homes = dict(
+    homes = {row.slug: row.country for row in read_directory()}
+    homes |= dict(
         Claim.objects.accepted()
         .filter(
             cro__is_fictional=False,
@@ -61,14 +251,14 @@ def _load() -> Resolver:
             term__scheme="country",
         )
         .order_by("observed_on", "pk")
-        .values_list("cro", "term__code")
+        .values_list("cro__slug", "term__code")
     )
     entries = (
         OrganizationEntry(
             slug=cro.slug,
             name=cro.name,
             names=tuple(names[cro.pk]),
-            country=homes.get(cro.pk, ""),
+            country=homes.get(cro.slug, ""),
             successor=cro.successor.slug if cro.successor else "",
             succeeded_on=cro.succeeded_on,
         )
