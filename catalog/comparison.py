@@ -321,7 +321,7 @@ class _Sheet:
 
     def _doubt(self, claim: Claim) -> str:
         if claim.expires_on and claim.expires_on < self.on:
-            return f"expired {claim.expires_on:%b %Y}"
+            return f"expired {claim.expires_on:%B %Y}"
         if self.on - claim.observed_on > OLD_AFTER:
             years = (self.on - claim.observed_on).days / 365.25
             return f"{years:.0f} years old"
@@ -465,7 +465,7 @@ class _Sheet:
                 if value is None:
                     return NOT_KNOWN
                 if isinstance(value, dt.date):
-                    return self._record_cell(cro, f"{value:%b %Y}", None)
+                    return self._record_cell(cro, f"{value:%B %Y}", None)
                 return self._record_cell(cro, f"{value:,}", float(value))
 
             return Row(code, label, self._all(cell), direction)
@@ -579,7 +579,7 @@ class _Sheet:
 
         def newest(cro: CRO) -> Cell:
             dates = [claim.observed_on for claim in mine[cro.pk]]
-            return Cell(VALUE, f"{max(dates):%-d %b %Y}") if dates else NOT_KNOWN
+            return Cell(VALUE, f"{max(dates):%-d %B %Y}") if dates else NOT_KNOWN
 
         def doubtful(cro: CRO) -> Cell:
             n = sum(bool(self._doubt(claim)) for claim in mine[cro.pk])
@@ -699,7 +699,7 @@ def _words(claims: Sequence[Claim], is_disputed: bool) -> str:
     if issuer := best.qualifiers.get("issuer"):
         said.append(f"issued by {issuer}")
     if best.expires_on:
-        said.append(f"until {best.expires_on:%b %Y}")
+        said.append(f"until {best.expires_on:%B %Y}")
     return ", ".join(said) + _where(yes)
 
 

@@ -31,18 +31,22 @@ _PHASE_SPELLINGS = {
 
 
 def nearest_codes(scheme: str, text: str, limit: int = 3) -> list[str]:
-    """Give the codes most like `text`, best first; for "did you mean" in errors.
+    """Give the codes of `nearest_terms`, for who has to type one."""
+    return [term.code for term in nearest_terms(scheme, text, limit)]
+
+
+def nearest_terms(scheme: str, text: str, limit: int = 3) -> list[Term]:
+    """Give the terms most like `text`, best first; for "did you mean" in errors.
 
     Codes, labels and synonyms of current terms are compared. Nothing likely
     gives an empty list. One query.
     """
-    terms = Term.objects.of(scheme).current().only("code", "label", "synonyms")
     names: list[str] = []
-    codes: list[str] = []
-    for term in terms:
+    terms: list[Term] = []
+    for term in Term.objects.of(scheme).current().only("code", "label", "synonyms"):
         for name in (term.code, term.label, *term.synonyms):
             names.append(lookup_key(name))
-            codes.append(term.code)
+            terms.append(term)
     found = process.extract(
         lookup_key(text),
         names,
@@ -50,7 +54,7 @@ def nearest_codes(scheme: str, text: str, limit: int = 3) -> list[str]:
         score_cutoff=LIKELY,
         limit=50,
     )
-    return list(dict.fromkeys(codes[index] for _, _, index in found))[:limit]
+    return list(dict.fromkeys(terms[index] for _, _, index in found))[:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class TermResolver:
     _by_name: dict[tuple[str, str], Term]
     _by_external_code: dict[tuple[str, str], Term]
     _by_register_code: dict[tuple[str, frozenset[str]], Term]
+    _by_place: dict[tuple[str, str], Term]
 
     @classmethod
     def load(
@@ -79,7 +84,7 @@ class TermResolver:
             .defer("description")
         )
         by_pk = {term.pk: term for term in terms}
-        resolver = cls({}, {}, {}, {})
+        resolver = cls({}, {}, {}, {}, {})
         for term in terms:  # the current ones come last and so win
             if target := _current(term, by_pk):
                 resolver._add(term, target)
@@ -92,6 +97,8 @@ class TermResolver:
             self._by_name[scheme, lookup_key(name)] = target
         if term.external_code:
             self._by_external_code[scheme, _plain_id(term.external_code)] = target
+        for place in term.tree_numbers:
+            self._by_place[scheme, place] = target
         if alpha3 := term.attributes.get("alpha3"):
             self._by_external_code[scheme, alpha3] = target
         if phases := term.attributes.get("ctgov"):
@@ -100,12 +107,13 @@ class TermResolver:
             self._by_register_code[scheme, frozenset([kind])] = target
 
     def find(self, scheme: str, text: str) -> Term | None:
-        """Find a term by its code, label, synonym or external code."""
+        """Find a term by its code, label, synonym, external code or tree number."""
         text = text.strip()
         return (
             self._by_code.get((scheme, text.lower()))
             or self._by_name.get((scheme, lookup_key(text)))
             or self._by_external_code.get((scheme, _plain_id(text)))
+            or self._by_place.get((scheme, text.upper()))
         )
 
     def find_inside(self, scheme: str, text: str) -> list[Term]:

@@ -1,6 +1,7 @@
 """What a person types about a study. Shape is checked here, meaning in `services`."""
 
 import copy
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from sponsors.bounds import BAD_DATE, BOUNDS, hints
 from sponsors.choices import Importance
 from sponsors.criteria import CRITERIA
 from sponsors.models import STUDY_FIELDS, Sponsor, Study
+from sponsors.shares import note, percent, spread
 from sponsors.wanted import (
     SCHEMES,
     Wanted,
@@ -218,7 +220,7 @@ class StudyForm(forms.ModelForm):
         }
 
     def __init__(
-        self, *args: Any, instance: Study, staff_by_rule: Any, **kwargs: Any
+        self, *args: Any, instance: Study, staff_in_words: str, **kwargs: Any
     ) -> None:
         kwargs["initial"] = {
             "version": instance.version,
@@ -228,6 +230,11 @@ class StudyForm(forms.ModelForm):
                 if is_rare is instance.is_rare_disease
             ),
             "conditions_not_coded": "\n".join(instance.conditions_not_coded),
+            **{
+                name: None if value is None else f"{value.normalize():f}"
+                for name in ("min_age_years", "max_age_years", "staff_needed_fte")
+                for value in [getattr(instance, name)]
+            },
         }
         kwargs["instance"] = copy.copy(instance)
         super().__init__(*args, **kwargs)
@@ -240,8 +247,12 @@ class StudyForm(forms.ModelForm):
         ].help_text = "Of the same programme, for the same CRO; empty is none."
         staff = self.fields["staff_needed_fte"]
         staff.widget.attrs["step"] = "any"
-        if staff_by_rule is not None:
-            staff.widget.attrs["placeholder"] = f"{staff_by_rule} by the rule"
+        staff.help_text = (
+            "Full-time equivalents for this study alone. If empty, the method takes "
+            "2 + sites / 7 + countries / 2."
+        )
+        if staff_in_words:
+            staff.help_text += f" That is {staff_in_words}."
 
     def clean_further_studies(self) -> int:
         return self.cleaned_data["further_studies"] or 0
@@ -299,6 +310,7 @@ class Group:
     is_typed: bool = False
     lines: Any = None  # the bound field for further names, when typed
     lines_importance: Any = None
+    note: str = ""
 
     @property
     def n_asked(self) -> int:
@@ -337,17 +349,18 @@ class RequirementsForm(forms.Form):
                     "regulator": "Add regulators",
                 }[scheme],
                 help_text={
-                    "condition": "Name, code or MeSH number, one a line.",
-                    "country": "Name or ISO code, one a line; a share of the sites may "
-                    "follow: Poland 40 %.",
-                    "regulator": "Name or code, one a line.",
+                    "condition": "One a line: its name, its MeSH ID (such as D001943) "
+                    "or its MeSH tree number (such as C04.588.180).",
+                    "country": "One a line: its name or ISO code; its share of the "
+                    "sites may follow, such as Poland 40 %.",
+                    "regulator": "One a line: its name or abbreviation, such as EMA.",
                 }[scheme],
             )
             self.fields[f"add-{scheme}-importance"] = forms.ChoiceField(
                 choices=Importance.choices,
                 initial=Importance.HIGH,
                 required=False,
-                label="as",
+                label="How much they matter",
             )
         speak(self)
         self._rows = self._make_rows()
@@ -369,7 +382,27 @@ class RequirementsForm(forms.Form):
         }
         for row in self._rows:
             groups[row.term.scheme_id].rows.append(row)
+        if "country" in groups:
+            groups["country"].note = self._note_on_shares(groups["country"].rows)
         return list(groups.values())
+
+    def _note_on_shares(self, rows: list[Row]) -> str:
+        """Say what the blank shares come to; "" while a share is no number."""
+        given = [_read_percent(row.share) for row in rows if row.importance]
+        if not given or any(share is not None and not share > 0 for share in given):
+            return ""
+        if text := note(given):
+            return text
+        if None not in given:
+            return ""
+        each = percent(spread(given)[given.index(None)], 1)
+        if len(given) == 1:
+            return "The only country: it counts 100 %."
+        if given.count(None) == 1:
+            return f"The blank share takes the rest: {each} %."
+        if given.count(None) == len(given):
+            return f"All shares are blank, so each counts the same: {each} %."
+        return f"Blank shares take the rest in equal parts: {each} % each."
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -398,17 +431,12 @@ class RequirementsForm(forms.Form):
         before = self.current.get((row.term.scheme_id, row.term.code))
         if before and row.share == percent(before.share):
             return before.share
-        if not row.share:
-            return None
-        try:
-            share = float(row.share.replace(",", ".").removesuffix("%")) / 100
-        except ValueError:
-            share = float("nan")
-        if not 0 < share <= 1:
+        share = _read_percent(row.share)
+        if share is not None and not 0 < share <= 1:
             self.add_error(
                 None,
                 f"The share of {row.term.label} must be above 0 % and at most 100 %; "
-                "leave it empty for equal shares.",
+                "leave it empty for a part of what the others leave.",
             )
             return None
         return share
@@ -453,9 +481,14 @@ class RequirementsForm(forms.Form):
         return _children_after_parents(rows)
 
 
-def percent(share: float | None) -> str:
-    """Write a share as a person does: 0.3333 is 33.33."""
-    return "" if share is None else f"{share * 100:.2f}".rstrip("0").rstrip(".")
+def _read_percent(text: str) -> float | None:
+    """Read "12,5 %" as 0.125; nothing typed is None, what is no number NaN."""
+    if not text:
+        return None
+    try:
+        return float(text.replace(",", ".").removesuffix("%")) / 100
+    except ValueError:
+        return float("nan")
 
 
 def _depth(term: Term, by_pk: Mapping[int, Term]) -> int:
@@ -502,17 +535,47 @@ class WeightsForm(forms.Form):
                 help_text=criterion.asks,
                 min_value=0,
                 max_value=100,
-                initial=round(weights[criterion.code] * scale, 2),
-                widget=forms.NumberInput({"step": "any", "inputmode": "decimal"}),
+                initial=_short(weights[criterion.code] * scale),
+                widget=forms.NumberInput(
+                    {
+                        "step": "any",
+                        "inputmode": "decimal",
+                        "class": "weight-table__points",
+                    }
+                ),
                 error_messages=dict.fromkeys(
                     ("required", "invalid", "min_value", "max_value"), NOT_POINTS
                 ),
             )
 
+    def lines(self) -> list[tuple[forms.BoundField, str]]:
+        """Give each criterion's field and its share of all points, in percent.
+
+        The share is empty where something typed is no number of points.
+        """
+        fields = [self[criterion.code] for criterion in CRITERIA]
+        try:
+            points = [float(bound.value()) for bound in fields]
+        except (TypeError, ValueError):
+            points = []
+        total = math.fsum(points)
+        if not math.isfinite(total) or total <= 0 or min(points) < 0:
+            return [(bound, "") for bound in fields]
+        return [
+            (bound, f"{percent(each / total, 1)} %")
+            for bound, each in zip(fields, points, strict=True)
+        ]
+
     def points(self) -> dict[str, float]:
         return {
             criterion.code: self.cleaned_data[criterion.code] for criterion in CRITERIA
         }
+
+
+def _short(points: float) -> float:
+    """Round to two decimals, and write whole points without any."""
+    rounded = round(points, 2)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def add_errors(

@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from catalog.models import Scheme
-from sponsors.bounds import hints
-from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS, Criterion
+from catalog.models import Scheme, Term
+from sponsors.bounds import hints, written
+from sponsors.choices import Importance
+from sponsors.criteria import (
+    CRITERIA,
+    DEFAULT_WEIGHTS,
+    Criterion,
+    asked_criteria,
+)
 from sponsors.models import STUDY_FIELDS, Requirement, Study, StudyChange
+from sponsors.shares import in_words, note, percent
 from sponsors.wanted import SCHEMES, Wanted
 
 NOT_FACTS = {"title", "notes", "conditions_not_coded"}
@@ -25,9 +33,18 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class RequirementLine:
+    """A requirement as a page shows it; `share` is empty unless it is a country."""
+
+    row: Requirement
+    share: str
+
+
+@dataclass(frozen=True)
 class RequirementGroup:
     scheme: Scheme
-    rows: list[Requirement]
+    lines: list[RequirementLine]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ class StudyPage:
 def study_page(study: Study) -> StudyPage:
     """Gather what a study asks for. Three queries."""
     groups = requirement_groups(study)
-    n_countries = next((len(g.rows) for g in groups if g.scheme.code == "country"), 0)
+    n_countries = next((len(g.lines) for g in groups if g.scheme.code == "country"), 0)
     odd = {hint.field: hint.sentence for hint in hints(vars(study))}
     weights = current_weights(study)
     total = sum(weights.values())
@@ -74,16 +91,30 @@ def current_weights(study: Study) -> dict[str, float]:
     return dict(row.values) if row else dict(DEFAULT_WEIGHTS)
 
 
+def asked_codes(study: Study) -> set[str]:
+    """Give the criteria the study asks about; only their weights count. One query."""
+    schemes = study.requirements.current().values_list("term__scheme_id", flat=True)
+    return {c.code for c in asked_criteria(set(schemes), study.sponsor_size)}
+
+
 def requirement_groups(study: Study) -> list[RequirementGroup]:
     """Give what a study asks for now, by list, in the lists' order. One query."""
     rows: dict[str, list[Requirement]] = {}
     for row in study.requirements.current().select_related("term__scheme"):
         rows.setdefault(row.term.scheme_id, []).append(row)
-    return [
-        RequirementGroup(rows[code][0].term.scheme, rows[code])
-        for code in SCHEMES
-        if code in rows
-    ]
+    return [_group(rows[code]) for code in SCHEMES if code in rows]
+
+
+def _group(rows: list[Requirement]) -> RequirementGroup:
+    scheme = rows[0].term.scheme
+    given = [row.share for row in rows]
+    has_shares = scheme.code == "country"
+    shares = in_words(given) if has_shares else [""] * len(rows)
+    return RequirementGroup(
+        scheme,
+        [RequirementLine(*pair) for pair in zip(rows, shares, strict=True)],
+        note(given) if has_shares else "",
+    )
 
 
 def has_no_disease(study: Study) -> bool:
@@ -121,12 +152,23 @@ def staff_by_rule(n_sites: int | None, n_countries: int) -> Decimal | None:
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that two people saved apart; `yours` None: you left it alone."""
+    """One thing that others changed; `yours` None: you left it alone.
+
+    `stands` is what the form holds now: yours where you typed something.
+    """
 
     label: str
     before: str
     theirs: str
     yours: str | None
+
+    @property
+    def stands(self) -> str:
+        return self.theirs if self.yours is None else self.yours
+
+    @property
+    def is_clash(self) -> bool:
+        return self.yours is not None and self.yours != self.theirs
 
 
 @dataclass(frozen=True)
@@ -138,7 +180,7 @@ class Merge:
     """
 
     study: Study
-    people: str
+    changes: Sequence[StudyChange]
     differences: list[Difference]
     taken_over: list[str]
     wanted: list[Wanted]
@@ -171,17 +213,19 @@ def merge(
         differences.append(
             Difference(
                 _label(name),
-                as_text(old),
-                as_text(now),
-                as_text(mine) if is_mine else None,
+                field_text(name, old),
+                field_text(name, now),
+                field_text(name, mine) if is_mine else None,
             )
         )
 
     base = _by_key(wanted_at(study, read_version))
     theirs = _by_key(wanted_at(study, study.version))
     mine_wanted = _by_key(wanted)
+    keys = list(dict.fromkeys([*theirs, *mine_wanted, *base]))
+    names = _names_of(keys)
     joined: dict[tuple[str, str], Wanted] = {}
-    for key in dict.fromkeys([*theirs, *mine_wanted, *base]):
+    for key in keys:
         ours, now, old = mine_wanted.get(key), theirs.get(key), base.get(key)
         is_mine = _ask(ours) != _ask(old)
         if stands := ours if is_mine else now:
@@ -189,16 +233,10 @@ def merge(
         if _ask(now) != _ask(old):
             differences.append(
                 Difference(
-                    f"{key[0].replace('_', ' ').capitalize()} {key[1]}",
-                    _ask(old),
-                    _ask(now),
-                    _ask(ours) if is_mine else None,
+                    names[key], _ask(old), _ask(now), _ask(ours) if is_mine else None
                 )
             )
-    people = dict.fromkeys(str(c.changed_by or "Somebody") for c in changes)
-    return Merge(
-        study, " and ".join(people), differences, taken_over, [*joined.values()]
-    )
+    return Merge(study, changes, differences, taken_over, [*joined.values()])
 
 
 def as_text(value: Any) -> str:
@@ -206,7 +244,7 @@ def as_text(value: Any) -> str:
     if value is None or value == "" or value == []:
         return "not known"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "Yes" if value else "No"
     if isinstance(value, list):
         return "; ".join(value)
     if isinstance(value, Decimal):
@@ -214,16 +252,38 @@ def as_text(value: Any) -> str:
     return str(value).replace("\r\n", "\n")
 
 
+def field_text(name: str, value: Any) -> str:
+    """Write the value of a study's field, stored or as JSON keeps it, for a person."""
+    field = Study._meta.get_field(name)
+    if value in (None, "", []):
+        return as_text(value)
+    if choices := dict(getattr(field, "flatchoices", ())):
+        return str(choices.get(value, value))
+    if name in ("start_date", "end_date"):
+        return written(
+            value if isinstance(value, date) else date.fromisoformat(str(value))
+        )
+    return f"{value:,}" if type(value) is int else as_text(value)
+
+
 def _by_key(wanted: list[Wanted]) -> dict[tuple[str, str], Wanted]:
     return {(want.scheme, want.code): want for want in wanted}
 
 
+def _names_of(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Name terms with their lists: "Service: Monitoring". One query."""
+    terms = Term.objects.filter(
+        scheme__in={scheme for scheme, _ in keys}, code__in={code for _, code in keys}
+    ).select_related("scheme")
+    found = {(t.scheme_id, t.code): f"{t.scheme.label}: {t.label}" for t in terms}
+    return {key: found.get(key, key[1]) for key in keys}
+
+
 def _ask(want: Wanted | None) -> str:
     if want is None:
-        return "not asked"
-    return (
-        f"{want.importance}, {want.share:.2%}" if want.share else str(want.importance)
-    )
+        return "Not asked"
+    label = str(Importance(want.importance).label)
+    return f"{label}, {percent(want.share)} % of the sites" if want.share else label
 
 
 def _label(name: str) -> str:
@@ -231,28 +291,29 @@ def _label(name: str) -> str:
     return label[:1].upper() + label[1:]
 
 
-def _staff_by_rule(study: Study, n_countries: int) -> str | None:
-    rule = staff_by_rule(study.n_sites, n_countries)
+def staff_in_words(n_sites: int | None, n_countries: int, further_studies: int) -> str:
+    """Say what the method takes as the staff needed where the study does not say.
+
+    Empty while the number of sites is not known.
+    """
+    rule = staff_by_rule(n_sites, n_countries)
     if rule is None:
-        return None
-    text = f"{rule} full-time, by the method's rule"
-    if study.further_studies:
-        whole = rule * (1 + Decimal(study.further_studies) / 2)
-        text += f"; {whole:.1f} with the further studies"
+        return ""
+    text = f"{_tenths(rule)} full-time, by the method’s rule"
+    if further_studies:
+        whole = rule * (1 + Decimal(further_studies) / 2)
+        text += f"; {_tenths(whole)} with the further studies"
     return text
+
+
+def _tenths(number: Decimal) -> str:
+    """Write a number with one decimal, whole ones without."""
+    return f"{number:.1f}".removesuffix(".0")
 
 
 def _fact(study: Study, name: str, n_countries: int, hint: str) -> Fact:
     value = getattr(study, name)
-    display = getattr(study, f"get_{name}_display", None)
-    if value in (None, ""):
-        text = None
-        if name == "staff_needed_fte":
-            text = _staff_by_rule(study, n_countries)
-    elif display:
-        text = str(display())
-    elif name == "participants" or name == "n_sites":
-        text = f"{value:,}"
-    else:
-        text = as_text(value)
+    text = None if value in (None, "") else field_text(name, value)
+    if text is None and name == "staff_needed_fte":
+        text = staff_in_words(study.n_sites, n_countries, study.further_studies) or None
     return Fact(_label(name), text, name in study.from_register, hint)

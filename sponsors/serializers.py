@@ -378,9 +378,11 @@ def resolve_requirements(rows: Sequence[Mapping[str, Any]]) -> list[Wanted]:
         key = next(key for key in ("code", "mesh_id", "name") if key in row)
         term = finder.find(row, key)
         if term is None:
-            errors.append({key: unknown_term_message(row["scheme"], row[key])})
+            errors.append(
+                {key: unknown_term_message(row["scheme"], row[key], codes=True)}
+            )
         elif term.deprecated_on:
-            errors.append({key: deprecated_term_message(term)})
+            errors.append({key: deprecated_term_message(term, codes=True)})
         elif term.pk in seen:
             errors.append({key: f"“{term.label}” is asked for twice."})
         else:

@@ -12,6 +12,8 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Validati
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import (
     require_GET,
@@ -24,6 +26,7 @@ from catalog.importers.records import RecordError, TrialRecord
 from catalog.models import Term
 from sponsors import selectors, services
 from sponsors.choices import Importance
+from sponsors.criteria import CRITERIA
 from sponsors.forms import (
     NumberForm,
     RecordForm,
@@ -105,7 +108,10 @@ def study_create(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error.messages)
         else:
-            messages.success(request, f"“{study.title}” is saved.")
+            messages.success(
+                request,
+                f"“{study.title}” is saved. Look it over and add what you need.",
+            )
             return redirect("sponsors:study-edit", study.pk)
     status = 409 if context["existing"] else 422 if form is not None else 200
     return render(request, "sponsors/study_create.html", context, status=status)
@@ -174,13 +180,15 @@ def study_unarchive(request: HttpRequest, pk: UUID) -> HttpResponse:
 def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     study = _editable(request, pk)
     current = selectors.wanted_at(study, study.version)
-    by_rule = selectors.staff_by_rule(
-        study.n_sites, sum(want.scheme == "country" for want in current)
+    by_rule = selectors.staff_in_words(
+        study.n_sites,
+        sum(want.scheme == "country" for want in current),
+        study.further_studies,
     )
     context: dict[str, Any] = {"study": study, "merge": None}
     if request.method == "POST":
         posted = request.POST.copy()
-        form = StudyForm(posted, instance=study, staff_by_rule=by_rule)
+        form = StudyForm(posted, instance=study, staff_in_words=by_rule)
         asked = RequirementsForm(request.POST, current=current)
         # Both are checked, so that every problem shows at once.
         if all([form.is_valid(), asked.is_valid()]):
@@ -200,18 +208,20 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
                     values=form.values(),
                     wanted=asked.wanted,
                 )
-                theirs = StudyForm(instance=changed.study, staff_by_rule=by_rule)
+                theirs = StudyForm(instance=changed.study, staff_in_words=by_rule)
                 for name in ("version", *merge.taken_over):
                     posted[name] = theirs.as_posted(name)
                 asked = RequirementsForm(current=merge.wanted)
             except ValidationError as error:
                 add_errors(form, asked, error)
             else:
-                messages.success(request, "Saved.")
+                messages.success(
+                    request, _with_ranking_link("The study is saved.", study)
+                )
                 return redirect(study)
         status = 409 if context["merge"] else 422
     else:
-        form = StudyForm(instance=study, staff_by_rule=by_rule)
+        form = StudyForm(instance=study, staff_in_words=by_rule)
         asked = RequirementsForm(current=current)
         status = 200
     marked = set(study.from_register)
@@ -242,7 +252,14 @@ def study_weights(request: HttpRequest, pk: UUID) -> HttpResponse:
         weights=selectors.current_weights(study),
         version=study.version,
     )
-    context: dict[str, Any] = {"study": study, "form": form, "changes": []}
+    asked = selectors.asked_codes(study)
+    context: dict[str, Any] = {
+        "study": study,
+        "form": form,
+        "asked": asked,
+        "has_unasked": len(asked) < len(CRITERIA),
+        "changes": [],
+    }
     if form.is_valid():
         try:
             services.set_weights(
@@ -254,14 +271,17 @@ def study_weights(request: HttpRequest, pk: UUID) -> HttpResponse:
         except services.StudyChanged as changed:
             posted["version"] = str(changed.study.version)
             context["changes"] = changed.changes
-            context["theirs"] = WeightsForm(
+            now = WeightsForm(
                 weights=selectors.current_weights(changed.study),
                 version=changed.study.version,
             )
+            context["both"] = list(zip(now.lines(), form.lines(), strict=True))
         except ValidationError as error:
             form.add_error(None, error.messages)
         else:
-            messages.success(request, "The weights are saved.")
+            messages.success(
+                request, _with_ranking_link("The weights are saved.", study)
+            )
             return redirect(study)
     status = 409 if context["changes"] else 422 if form.is_bound else 200
     return render(request, "sponsors/study_weights.html", context, status=status)
@@ -286,6 +306,14 @@ def term_row(request: HttpRequest) -> HttpResponse:
     term = get_object_or_404(Term.objects.of(_scheme(request)).current(), code=code)
     context = {"row": Row(term, Importance.HIGH), "importances": Importance.choices}
     return render(request, "sponsors/requirement_row.html", context)
+
+
+def _with_ranking_link(text: str, study: Study) -> str:
+    return format_html(
+        '{} <a href="{}">See its ranking</a>',
+        text,
+        reverse("matching:ranking", args=[study.pk]),
+    )
 
 
 def _scheme(request: HttpRequest) -> str:

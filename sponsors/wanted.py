@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.core.exceptions import ValidationError
 
 from catalog.models import Term
-from catalog.vocabulary import TermResolver, nearest_codes
+from catalog.vocabulary import TermResolver, nearest_terms
 from sponsors.choices import Importance
 
 SCHEMES = (
@@ -39,23 +39,32 @@ class Wanted:
     is_from_register: bool = False
 
 
-def unknown_term_message(scheme: str, text: str) -> str:
-    """Say that a word is in no list, with up to three codes that are near it."""
-    near = nearest_codes(scheme, text)
-    hint = f" Did you mean {', '.join(near)}?" if near else ""
+def unknown_term_message(scheme: str, text: str, *, codes: bool = False) -> str:
+    """Say that a word is in no list, with up to three terms that are near it.
+
+    `codes` names them with their codes, for a program; a person reads labels.
+    """
+    near = _joined(nearest_terms(scheme, text), codes)
+    hint = f" Did you mean {near}?" if near else ""
     return f"“{text}” is no {scheme.replace('_', ' ')} that the portal knows.{hint}"
 
 
-def deprecated_term_message(term: Term) -> str:
+def deprecated_term_message(term: Term, *, codes: bool = False) -> str:
     """Say that a term is no longer in use, and which one to take instead."""
+    gone = f"{_joined([term], codes)} is no longer in use"
     if term.replaced_by:
-        return (
-            f"“{term.label}” ({term.code}) is no longer in use; use "
-            f"“{term.replaced_by.label}” ({term.replaced_by.code}) instead."
-        )
-    near = nearest_codes(term.scheme_id, term.label)
-    hint = f" Near it are {', '.join(near)}." if near else ""
-    return f"“{term.label}” ({term.code}) is no longer in use.{hint}"
+        return f"{gone}; use {_joined([term.replaced_by], codes)} instead."
+    near = _joined(nearest_terms(term.scheme_id, term.label), codes)
+    return f"{gone}. Near it: {near}." if near else f"{gone}."
+
+
+def _joined(terms: Sequence[Term], codes: bool) -> str:
+    names = [
+        f"“{term.label}” ({term.code})" if codes else f"“{term.label}”"
+        for term in terms
+    ]
+    *first, last = names or [""]
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def find_terms(wanted: Sequence[Wanted], *, kept: Iterable[int] = ()) -> list[Term]:
@@ -91,9 +100,9 @@ def find_terms(wanted: Sequence[Wanted], *, kept: Iterable[int] = ()) -> list[Te
                 f"{', '.join(SCHEMES)}."
             )
         elif term is None:
-            problems.append(unknown_term_message(entry.scheme, entry.code))
+            problems.append(unknown_term_message(entry.scheme, entry.code, codes=True))
         elif term.deprecated_on and term.pk not in kept:
-            problems.append(deprecated_term_message(term))
+            problems.append(deprecated_term_message(term, codes=True))
         elif (entry.scheme, entry.code) in seen:
             problems.append(f"“{term.label}” is asked for twice.")
         elif entry.importance not in Importance.values:
@@ -116,7 +125,7 @@ def find_terms(wanted: Sequence[Wanted], *, kept: Iterable[int] = ()) -> list[Te
 
 
 def read_lines(scheme: str, text: str, importance: str) -> list[Wanted]:
-    """Read what was typed, one name, code or outside code a line.
+    """Read what was typed, one name, code, outside code or tree number a line.
 
     A country may be followed by its share: `Poland 40 %`. A term typed twice is
     taken once.

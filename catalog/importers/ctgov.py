@@ -189,6 +189,16 @@ def _decode(payload: bytes | str) -> object:
         ) from None
 
 
+def _which_one(numbers: list[str]) -> str:
+    """Say how to give one record of several; the numbers are theirs, each once."""
+    if not numbers:
+        return HOW_TO_GET_ONE
+    if len(numbers) == 1:
+        return f"All of them are {numbers[0]}: give it once, or enter that number."
+    others = f" or one of the {len(numbers) - 5:,} others" if len(numbers) > 5 else ""
+    return f"Enter the number of one of them: {', '.join(numbers[:5])}{others}."
+
+
 def _one_study(payload: object) -> dict[str, Any]:
     """Take the study itself, or the only one of a list or of a page."""
     if isinstance(payload, dict) and "protocolSection" not in payload:
@@ -200,15 +210,10 @@ def _one_study(payload: object) -> dict[str, Any]:
         payload = payload.get("studies", payload)
     if isinstance(payload, list):
         if len(payload) > 1:
-            numbers = [number for study in payload if (number := _number(study))]
-            some = ", ".join(numbers[:5]) + (" and others" if len(numbers) > 5 else "")
+            numbers = list(dict.fromkeys(filter(None, map(_number, payload))))
             raise RecordError(
-                f"This holds {len(payload):,} records; exactly one study is needed. "
-                + (
-                    f"Choose one of {some} and enter its number."
-                    if some
-                    else HOW_TO_GET_ONE
-                )
+                f"This holds {len(payload):,} records, and a study is made of one. "
+                + _which_one(numbers)
             )
         if not payload:
             raise RecordError(f"The list of studies is empty. {HOW_TO_GET_ONE}")

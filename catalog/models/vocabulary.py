@@ -89,8 +89,9 @@ class TermQuerySet(models.QuerySet["Term"]):
     def search(self, text: str) -> "TermQuerySet":
         """Keep terms whose label, code or a synonym has every word of `text`.
 
-        Best first: the name itself, then names that begin with it, then the rest.
-        Nothing typed gives nothing.
+        Also the term whose code in the outside code list (D001943) or MeSH tree
+        number (C04.588.180) it is. Best first: the name itself, then names that
+        begin with it, then the rest. Nothing typed gives nothing.
         """
         text = " ".join(text.split())
         if not text:
@@ -109,12 +110,17 @@ class TermQuerySet(models.QuerySet["Term"]):
                 output_field=models.TextField(),
             )
         )
+        in_names = Q()
         for word in text.split():
-            names = names.filter(names__icontains=word)
+            in_names &= Q(names__icontains=word)
+        is_coded = Q(external_code__iexact=text) | Q(
+            tree_numbers__contains=[text.upper()]
+        )
+        names = names.filter(in_names | is_coded)
         pattern = re.escape(text)
         return names.alias(
             nearness=Case(
-                When(Q(label__iexact=text) | Q(code__iexact=text), then=0),
+                When(Q(label__iexact=text) | Q(code__iexact=text) | is_coded, then=0),
                 When(names__iregex=rf"(^|\n){pattern}($|\n)", then=1),
                 When(label__istartswith=text, then=2),
                 When(names__iregex=rf"(^|\n){pattern}", then=3),

@@ -178,7 +178,7 @@ NO_WEIGHT = dict.fromkeys(FULL["weights"], 0)
         (
             one({"scheme": "service", "code": "data-managment"}),
             "/requirements/1/code",
-            "Did you mean data-management",
+            "Did you mean “Data management” (data-management)",
         ),
         (
             one({"scheme": "service", "code": "old-monitoring"}),

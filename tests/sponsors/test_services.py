@@ -104,7 +104,7 @@ def test_values_that_cannot_be_are_refused(member, values, field):
         (
             Wanted("condition", "brest-neoplasms"),
             "“brest-neoplasms” is no condition that the portal knows. Did you mean "
-            "breast-neoplasms",
+            "“Breast Neoplasms” (breast-neoplasms)",
         ),
         (
             Wanted("service", "old-monitoring"),
@@ -225,15 +225,17 @@ def test_lines_are_read_by_name_code_outside_code_and_share(words):
         Wanted("country", "de", "must", 0.125),
         Wanted("country", "fr", "must"),
     ]
-    assert read_lines("condition", "d001249", "high") == [Wanted("condition", "asthma")]
+    for number in ("d001249", "C08.127.108", "c08.127.108", "Asthma"):
+        read = read_lines("condition", number, "high")
+        assert read == [Wanted("condition", "asthma")]
 
 
 def test_every_bad_line_gets_its_sentence(words):
     with pytest.raises(ValidationError) as caught:
         read_lines("service", "Monitoring\nsite VISITS\nMonitorin\nqqqq", "high")
     first, second, third = caught.value.messages
-    assert "use “Monitoring” (monitoring) instead" in first
-    assert "Did you mean monitoring" in second
+    assert "use “Monitoring” instead" in first
+    assert "Did you mean “Monitoring”?" in second
     assert third == "“qqqq” is no service that the portal knows."
 
 

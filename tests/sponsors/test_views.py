@@ -190,7 +190,10 @@ def test_a_record_uploaded_or_pasted_becomes_a_marked_study(browser, words, how)
         ("{", "stops in the middle"),
         ('{"type": "Feature"}', "no study record"),
         ("<html>", "XML or a web page"),
-        (json.dumps([make_study(), make_study()]), "exactly one study is needed"),
+        (
+            json.dumps([make_study(), make_study()]),
+            "All of them are NCT99000001: give it once",
+        ),
     ],
 )
 @pytest.mark.parametrize("how", ["text", "file"])
@@ -397,7 +400,7 @@ def test_everything_on_the_form_is_saved(browser, study):
         ("share-pl", "nan", "above 0 %"),
         ("share-pl", "a lot", "above 0 %"),
         ("share-pl", "101", "above 0 %"),
-        ("add-condition", "Brest neoplasm", "Did you mean breast-neoplasms"),
+        ("add-condition", "Brest neoplasm", "Did you mean “Breast Neoplasms”?"),
         ("add-country", "Atlantis", "is no country that the portal knows"),
         ("add-country", "Germany 90 %", "shares sum to 123%"),
         ("want-service-old-monitoring", "must", "no longer in use"),
@@ -456,7 +459,13 @@ def test_the_rule_stands_where_the_staff_is_not_said(browser, member, study):
     study = services.update_study(
         study=study, expected_version=1, by=member.user, values={"n_sites": 14}
     )
-    assert 'placeholder="4.5 by the rule"' in text_of(browser.get(page("edit", study)))
+    shown = text_of(browser.get(page("edit", study)))
+    assert "That is 4.5 full-time, by the method’s rule." in shown
+    study = services.update_study(
+        study=study, expected_version=2, by=member.user, values={"further_studies": 2}
+    )
+    shown = text_of(browser.get(page("edit", study)))
+    assert "by the method’s rule; 9 with the further studies." in shown
 
 
 def test_the_form_takes_few_queries(browser, study, django_assert_max_num_queries):
@@ -491,7 +500,9 @@ def test_the_second_editor_is_told_and_nothing_is_lost(browser, member, study):
     answer = browser.post(page("edit", study), values)
     assert answer.status_code == 409
     shown = text_of(answer)
-    assert "Olga Other changed this study meanwhile" in shown
+    assert "Changed by <strong>Olga Other</strong> on" in shown
+    assert "Save both together" in shown
+    assert "Drop what I typed" in shown
     both = {
         d.label: (d.before, d.theirs, d.yours)
         for d in answer.context["merge"].differences
@@ -500,8 +511,8 @@ def test_the_second_editor_is_told_and_nothing_is_lost(browser, member, study):
         "Participants": ("100", "300", "200"),
         "Sites": ("not known", "20", None),
         "Notes": ("not known", "by Olga", None),
-        "Service monitoring": ("high", "low", "must"),
-        "Technology edc": ("not asked", "high", None),
+        "Service: Monitoring": ("High", "Low", "Must have"),
+        "Technology: EDC": ("Not asked", "High", None),
     }
     study.refresh_from_db()
     assert (study.version, study.participants) == (2, 300)
@@ -561,6 +572,36 @@ def test_weights_are_saved_as_points(browser, study):
     assert browser.get(page("weights", study)).context["form"]["fit"].value() == 20
 
 
+def test_after_saving_weights_the_ranking_is_a_click_away(browser, study):
+    points = dict.fromkeys(DEFAULT_WEIGHTS, "0") | {"expertise": "60", "services": "20"}
+    shown = text_of(
+        browser.post(page("weights", study), {"version": "1", **points}, follow=True)
+    )
+    assert "The weights are saved." in shown
+    assert f'<a href="{reverse("matching:ranking", args=[study.pk])}">See its' in shown
+    shown = text_of(browser.get(page("weights", study)))
+    assert ">75 %</output>" in shown
+    assert 'value="60"' in shown
+
+
+def test_a_blank_share_of_a_country_says_what_it_comes_to(browser, member, study):
+    services.update_study(
+        study=study,
+        expected_version=1,
+        by=member.user,
+        requirements=[
+            Wanted("country", "pl", share=0.125),
+            Wanted("country", "de"),
+            Wanted("country", "fr"),
+        ],
+    )
+    shown = text_of(browser.get(page("detail", study)))
+    assert "12.5 %" in shown
+    assert shown.count("43.8 %, the rest in equal parts") == 2
+    form = text_of(browser.get(page("edit", study)))
+    assert "Blank shares take the rest in equal parts: 43.8 % each." in form
+
+
 def test_untouched_weights_make_no_version(browser, study):
     form = browser.get(page("weights", study)).context["form"]
     values = {field.html_name: str(field.value()) for field in form}
@@ -605,7 +646,9 @@ def test_the_second_editor_of_weights_is_told(browser, member, study):
     )
     answer = browser.post(page("weights", study), values)
     assert answer.status_code == 409
-    assert "changed this study meanwhile" in text_of(answer)
+    shown = text_of(answer)
+    assert f"Changed by <strong>{member.user}</strong> on" in shown
+    assert "Keep what stands now" in shown
     form = answer.context["form"]
     assert (form["fit"].value(), form["version"].value()) == ("50", "2")
     again = {**values, "version": "2"}
@@ -627,6 +670,14 @@ def test_terms_are_suggested_with_a_button_that_adds_them(browser, words):
         {"scheme": "condition", "code": "breast-neoplasms"},
     )
     assert 'name="want-condition-breast-neoplasms"' in text_of(row)
+
+
+@pytest.mark.parametrize("words_typed", ["D001249", "d001249", "c08.127.108", "asthma"])
+def test_a_condition_is_found_by_its_mesh_numbers_too(browser, words, words_typed):
+    address = reverse("sponsors:term-suggest")
+    shown = text_of(browser.get(address, {"scheme": "condition", "q": words_typed}))
+    assert "Asthma" in shown
+    assert "MeSH D001249" in shown
 
 
 @pytest.mark.parametrize(

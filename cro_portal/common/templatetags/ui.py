@@ -105,15 +105,20 @@ def coverage(share: float) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
-def pagination(context: template.Context, page: Page, noun: str) -> dict[str, Any]:
+def pagination(
+    context: template.Context, page: Page, noun: str, one: str = ""
+) -> dict[str, Any]:
     """Link the pages of a list and keep the rest of the query.
 
-    `page.paginator` must offer what Django's Paginator does.
+    `noun` is the plural, `one` the word for a single thing where dropping the s
+    does not give it. `page.paginator` must offer what Django's Paginator does.
     """
-    return page_links(context["request"], page, noun)
+    return page_links(context["request"], page, noun, one)
 
 
-def page_links(request: HttpRequest, page: Page, noun: str) -> dict[str, Any]:
+def page_links(
+    request: HttpRequest, page: Page, noun: str, one: str = ""
+) -> dict[str, Any]:
     """Return what the component `pagination` takes."""
     rest = urlencode(
         [
@@ -142,7 +147,7 @@ def page_links(request: HttpRequest, page: Page, noun: str) -> dict[str, Any]:
             url(page.previous_page_number()) if page.has_previous() else ""
         ),
         "next_url": url(page.next_page_number()) if page.has_next() else "",
-        "noun": noun,
+        "noun": noun if page.paginator.count != 1 else one or noun.removesuffix("s"),
     }
 
 

@@ -1,8 +1,8 @@
-"""Dates as the portal writes them wherever a template names no format."""
+"""Dates as the portal writes them: templates name these formats and no others."""
 
-DATE_FORMAT = "j M Y"
+DATE_FORMAT = "j F Y"
 TIME_FORMAT = "H:i"
-DATETIME_FORMAT = "j M Y, H:i"
+DATETIME_FORMAT = "j F Y, H:i"
 YEAR_MONTH_FORMAT = "F Y"
 MONTH_DAY_FORMAT = "j F"
 SHORT_DATE_FORMAT = "Y-m-d"

@@ -199,9 +199,9 @@ TEXT = json.dumps(make_study())
         ('{"type": "FeatureCollection"}', "it has no “protocolSection”"),
         ('{"protocolSection": []}', "it has no “protocolSection”"),
         ('{"FullStudiesResponse": {}}', "older API"),
-        (json.dumps(TWO), "Choose one of NCT99000001, NCT99000002"),
-        (json.dumps({"studies": TWO}), "2 records; exactly one"),
-        ("[1, 2]", "2 records; exactly one"),
+        (json.dumps(TWO), "Enter the number of one of them: NCT99000001, NCT99000002."),
+        (json.dumps({"studies": TWO}), "2 records, and a study is made of one"),
+        ("[1, 2]", "2 records, and a study is made of one"),
         ('{"protocolSection": {}}', "NCT number is missing"),
         (
             json.dumps(make_study(identificationModule={"nctId": "NCT1"})),

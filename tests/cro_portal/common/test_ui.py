@@ -90,3 +90,14 @@ def test_pages_keep_the_query_and_leave_gaps(rf):
     assert "176–200 of 400 CROs" in text
     assert "?q=a&amp;page=9" in text
     assert "…" in text
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(1, "<p>1 study</p>"), (2, "<p>2 studies</p>")]
+)
+def test_a_list_of_one_page_says_how_many_and_no_range(rf, n, words):
+    page = Paginator(range(n), 25).get_page(1)
+    text = render(
+        "{% pagination page 'studies' 'study' %}", page=page, request=rf.get("/")
+    )
+    assert words in text
