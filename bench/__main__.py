@@ -9,7 +9,14 @@ from importlib import import_module
 
 from bench import harness
 
-MEASUREMENTS = ("engine", "match", "catalogue_index", "browse_page", "identity")
+MEASUREMENTS = (
+    "engine",
+    "match",
+    "catalogue_index",
+    "browse_page",
+    "identity",
+    "backtest",
+)
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ WAIT_SECONDS = 180
 
 NEEDS_NO_DATABASE = {
     "",
+    "backtest",
+    "calibrate",
     "help",
     "version",
     "--help",
