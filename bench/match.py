@@ -60,10 +60,11 @@ WITH made AS (
   INSERT INTO catalog_trial (register, registry_id, title, study_type, overall_status,
          conditions_as_written, intervention_types, participants, n_sites, start_date,
          lead_sponsor, sponsor_key, sponsor_class, sponsor_size, record_version,
-         created_at, updated_at)
+         other_ids, interventions, record_detail, record_digest, created_at, updated_at)
   SELECT 'demo', 'DEMO-' || c.id || '-' || k, 'A trial', 'INTERVENTIONAL', '', '{}',
          '{}', 50 + (c.id * k) %% 900, 5 + k, date '2012-01-01' + ((c.id * k * 37) %% 5000)::int,
-         'S', 'sponsor ' || (c.id * k) %% 800, 'INDUSTRY', 'mid', '', now(), now()
+         'S', 'sponsor ' || (c.id * k) %% 800, 'INDUSTRY', 'mid', '',
+         '{}', '{}', 0, '', now(), now()
     FROM catalog_cro c, generate_series(1, 3) AS k
    WHERE c.slug IN (SELECT 'cro-' || i FROM generate_series(%(first)s, %(last)s) AS i)
   RETURNING id, split_part(registry_id, '-', 2)::bigint AS cro_id

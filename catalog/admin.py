@@ -19,6 +19,7 @@ from catalog.models import (
     Alias,
     Claim,
     CompleteList,
+    ImportRun,
     OrganizationMatch,
     Scheme,
     Source,
@@ -564,3 +565,38 @@ class CompleteListAdmin(AnnouncingAdmin):
         if isinstance(obj, CompleteList) and not change:
             obj.declared_by_id = request.user.pk
         super().save_model(request, obj, form, change)
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(ModelAdmin):
+    """Imports of trials, to look at. One that stopped may be deleted, to begin anew."""
+
+    list_display = [
+        "source", "state", "created_at", "finished_at", "position", "n_new",
+        "n_changed", "n_same", "n_broken", "n_unmatched", "n_unsure",
+    ]  # fmt: skip
+    list_filter = ["state", "kind"]
+    search_fields = ["source", "digest"]
+    date_hierarchy = "created_at"
+    exclude = ["problems", "surprises"]
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Show everything; nobody edits what a command has counted."""
+        names = [field.name for field in ImportRun._meta.fields]
+        shown = [name for name in names if name not in ("problems", "surprises")]
+        return [*shown, "broken_records", "left_out"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(description="Broken records")
+    def broken_records(self, run: ImportRun) -> str:
+        lines = (f"{found['place']}: {found['message']}" for found in run.problems)
+        return "\n".join(lines) or "None."
+
+    @admin.display(description="What could not be used")
+    def left_out(self, run: ImportRun) -> str:
+        lines = (f"{n:,} times: {sentence}" for sentence, n in run.surprises.items())
+        return "\n".join(lines) or "Nothing."

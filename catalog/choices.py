@@ -145,3 +145,18 @@ class MatchDecision(models.TextChoices):
     SAME = "same", "It is the proposed organization"
     OTHER = "other", "It is another organization"
     NONE = "none", "It is none of the directory"
+
+
+class ImportKind(models.TextChoices):
+    """Where an import reads from."""
+
+    FILE = "file", "Files"
+    API = "api", "API"
+
+
+class ImportState(models.TextChoices):
+    """How an import stands. One that was killed stays running until it is resumed."""
+
+    RUNNING = "running", "Running or interrupted"
+    FAILED = "failed", "Failed"
+    DONE = "done", "Done"

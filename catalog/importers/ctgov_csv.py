@@ -6,6 +6,7 @@ MeSH terms, officials or contacts.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from catalog.importers.ctgov import read_study
@@ -31,7 +32,7 @@ def parse_row(row: Mapping[str | None, Any]) -> TrialRecord:
     if None in row:
         raise RecordError("The row has more cells than the header has columns.")
     cells = {name: str(text or "").strip() for name, text in row.items() if name}
-    return read_study(_as_v2(cells))
+    return replace(read_study(_as_v2(cells)), detail=1)
 
 
 def _list(text: str) -> list[str]:

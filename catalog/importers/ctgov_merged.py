@@ -55,6 +55,7 @@ def parse_line(line: dict[str, Any]) -> TrialRecord:
     named = {mention.field for mention in record.mentions}
     return replace(
         record,
+        detail=2,
         countries=tuple(CountrySites(name) for name in countries),
         n_sites=n_sites if isinstance(n_sites, int) and 0 < n_sites < 100_000 else None,
         mentions=once(

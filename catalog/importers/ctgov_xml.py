@@ -46,7 +46,7 @@ def parse_xml(payload: bytes) -> TrialRecord:
             f"This XML is no study record: it begins with “{root.tag[:40]}” where "
             "“clinical_study” is expected."
         )
-    record = read_study(_as_v2(root))
+    record = replace(read_study(_as_v2(root)), detail=3)
     if not record.countries and (names := _texts(root, "location_countries/country")):
         found = dict.fromkeys(clean_text(name, 100) for name in names)
         return replace(

@@ -201,6 +201,7 @@ class TrialRecord:
     intervention_names: tuple[str, ...] = ()
     other_ids: tuple[str, ...] = ()
     version: str = ""  # day of the record's last update, ISO 8601
+    detail: int = 4  # how much the format tells: 1 an export's row, 4 API v2
     mentions: tuple[Mention, ...] = ()  # each once, the lead sponsor first
 
 

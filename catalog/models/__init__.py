@@ -9,6 +9,7 @@ from catalog.models.claims import (
     Source,
 )
 from catalog.models.identity import OrganizationMatch
+from catalog.models.imports import ImportRun, StagedTrial
 from catalog.models.registry import Trial, TrialCondition, TrialCountry, TrialRole
 from catalog.models.saved import SavedSearch
 from catalog.models.tray import TrayItem
@@ -20,10 +21,12 @@ __all__ = [
     "CatalogState",
     "Claim",
     "CompleteList",
+    "ImportRun",
     "OrganizationMatch",
     "SavedSearch",
     "Scheme",
     "Source",
+    "StagedTrial",
     "Term",
     "TrayItem",
     "Trial",

@@ -35,6 +35,18 @@ class Trial(TimestampedModel):
     conditions_as_written = ArrayField(
         models.CharField(max_length=500), default=list, blank=True
     )
+    other_ids = ArrayField(
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
+        help_text="The sponsor's number and those of other registers.",
+    )
+    interventions = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        help_text="What is tried, as written.",
+    )
     intervention_types = ArrayField(
         models.CharField(max_length=40), default=list, blank=True
     )
@@ -62,6 +74,17 @@ class Trial(TimestampedModel):
         max_length=40, blank=True, help_text="The register's own version or date."
     )
     retrieved_on = models.DateField(null=True, blank=True)
+    record_detail = models.PositiveSmallIntegerField(
+        default=0,
+        editable=False,
+        help_text="How much the format of the record tells, 0 unknown to 4.",
+    )
+    record_digest = models.CharField(
+        max_length=32,
+        blank=True,
+        editable=False,
+        help_text="Tells whether an import would change anything.",
+    )
 
     objects = TrialQuerySet.as_manager()
 

@@ -2,11 +2,9 @@
 
 import datetime as dt
 import hashlib
-import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -34,8 +32,8 @@ from catalog.models import (
 )
 from catalog.services.state import raise_catalog_version
 from catalog.signals import catalog_changed
+from cro_portal.common.copying import copy_rows
 
-CHUNK_ROWS = 20_000
 NOW = dt.datetime.combine(REFERENCE_DATE, dt.time(12), tzinfo=dt.UTC)
 """When demo rows say they were made: a constant, so that they are the same bytes."""
 
@@ -272,7 +270,8 @@ class _Writer:
                 "id register registry_id title study_type phase_id overall_status "
                 "conditions_as_written intervention_types participants n_sites "
                 "start_date completion_date lead_sponsor sponsor_key sponsor_class "
-                "sponsor_size record_version retrieved_on created_at updated_at",
+                "sponsor_size record_version retrieved_on created_at updated_at "
+                "other_ids interventions record_detail record_digest",
                 (
                     (pk, Register.DEMO.value, row.registry_id, row.title,
                      row.study_type, terms[row.phase], row.overall_status,
@@ -280,7 +279,7 @@ class _Writer:
                      row.participants, row.n_sites, row.start_date,
                      row.completion_date, row.lead_sponsor,
                      slugify(row.lead_sponsor).replace("-", " "), row.sponsor_class,
-                     row.sponsor_size, "1", REFERENCE_DATE, NOW, NOW)
+                     row.sponsor_size, "1", REFERENCE_DATE, NOW, NOW, (), (), 0, "")
                     for pk, row in zip(trials, market.trials, strict=True)
                 ),
                 len(market.trials),
@@ -326,15 +325,9 @@ class _Writer:
         rows: Iterator[Sequence[Any]],
         total: int,
     ) -> int:
-        table, names = model._meta.db_table, ", ".join(columns.split())
-        sql = f"COPY {table} ({names}) FROM STDIN"
         done = 0
-        with connection.cursor() as cursor:
-            while chunk := list(islice(rows, CHUNK_ROWS)):
-                lines = "".join("\t".join(map(_cell, row)) + "\n" for row in chunk)
-                cursor.copy_expert(sql, io.StringIO(lines))
-                done += len(chunk)
-                self.tell(f"Writing {label}", done, total)
+        for done in copy_rows(model._meta.db_table, columns.split(), rows):
+            self.tell(f"Writing {label}", done, total)
         return done
 
 
@@ -351,26 +344,3 @@ def _reserve(model: type[models.Model], n: int) -> list[int]:
             [model._meta.db_table, n],
         )
         return sorted(pk for (pk,) in cursor.fetchall())
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _cell(value: Any) -> str:
-    """Write a value as COPY's text format wants it; tuples become arrays of text."""
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    if value is None:
-        return r"\N"
-    if value is True:
-        return "t"
-    if value is False:
-        return "f"
-    if isinstance(value, tuple):
-        return _cell(_array(value))
-    return str(value)
-
-
-def _array(values: Iterable[str]) -> str:
-    quoted = (v.replace("\\", "\\\\").replace('"', '\\"') for v in values)
-    return "{" + ",".join(f'"{v}"' for v in quoted) + "}"
