@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.importers.records import TrialRecord
+from catalog import inn
+from catalog.importers.records import CodedTerm, TrialRecord
 from catalog.models import Term
 from catalog.text import lookup_key
 from catalog.vocabulary import TermResolver
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from cro_portal.accounts.models import User
 
 ADULT_AT, ELDERLY_FROM = 18, 65
+NOBODY_IS_OLDER = 110
+"""A register's way to say "no limit": 120 or 130 years."""
+
 ARCHIVED = "This study is archived. Take it out of the archive to change or rank it."
 
 
@@ -337,7 +341,20 @@ def read_record(record: TrialRecord) -> Prefill:
     """
     resolver = TermResolver.load(("condition", "country", "modality", "phase"))
     notes = list(record.notes)
-    conditions, not_coded = _conditions(record, resolver)
+    stray = [mesh for mesh in record.mesh_conditions if _is_stray(mesh, record)]
+    notes += [
+        f"The register’s MeSH term “{mesh.label}” has no word in common with what "
+        "the record says itself; it was left out."
+        for mesh in stray
+    ]
+    conditions, not_coded = _conditions(record, resolver, stray)
+    max_age = record.max_age_years
+    if max_age is not None and max_age >= NOBODY_IS_OLDER:
+        notes.append(
+            f"The record’s maximum age ({max_age:.0f} years) leaves nobody out; it "
+            "was left empty."
+        )
+        max_age = None
     countries, unknown = _countries(record, resolver)
     if unknown:
         notes.append(
@@ -376,7 +393,7 @@ def read_record(record: TrialRecord) -> Prefill:
             **dates,
             "sex": record.sex,
             "min_age_years": record.min_age_years,
-            "max_age_years": record.max_age_years,
+            "max_age_years": max_age,
             "conditions_not_coded": not_coded,
             "notes": "\n".join(notes),
         },
@@ -396,14 +413,31 @@ def _asked(terms: Iterable[Term]) -> list[Wanted]:
     return [Wanted(scheme, code, is_from_register=True) for scheme, code in codes]
 
 
+def _is_stray(mesh: CodedTerm, record: TrialRecord) -> bool:
+    """Say whether a register's MeSH term is a slip of its automatic coding.
+
+    Those are supplementary concepts (no descriptor, so without an id here) that
+    share no telling word with the record: "Advanced Solid Tumors" has been coded
+    as a Parkinson disease.
+    """
+    if mesh.id:
+        return False
+    said = lookup_key(" ".join([*record.conditions, *record.keywords, record.title]))
+    telling = {word for word in lookup_key(mesh.label).split() if len(word) > 3}
+    telling -= {"disease", "diseases", "disorder", "syndrome", "type"}
+    return bool(telling) and not telling & set(said.split())
+
+
 def _conditions(
-    record: TrialRecord, resolver: TermResolver
+    record: TrialRecord, resolver: TermResolver, stray: Collection[CodedTerm]
 ) -> tuple[list[Term], list[str]]:
     """Give the terms of the record's conditions, and the words without a term.
 
     The register does not say which MeSH term stands for which of its words, so
     a word is taken as coded when it is a term's name or holds all words of one
-    of the record's MeSH names ("Persistent Allergic Asthma" holds "Asthma").
+    of the record's MeSH names ("Persistent Allergic Asthma" holds "Asthma"); what
+    else such a word names is taken too ("Rhinosinusitis With Nasal Polyps").
+    MeSH terms in `stray` are passed over.
     Where these name no disease, the first of these that does stands in: a name
     inside the written conditions, the record's deepest MeSH ancestor, its
     keywords, its title. What describes a disease without naming one
@@ -413,6 +447,8 @@ def _conditions(
     not_coded: list[str] = []
     coded_words: list[set[str]] = []
     for mesh in record.mesh_conditions:
+        if mesh in stray:
+            continue
         term = resolver.resolve_condition(mesh.label, mesh.id)
         if term is None:
             not_coded.append(mesh.label)
@@ -424,7 +460,11 @@ def _conditions(
         term = resolver.resolve_condition(words)
         if term and _names_disease(term):
             terms[term.pk] = term
-        elif not any(names <= set(lookup_key(words).split()) for names in coded_words):
+        elif any(names <= set(lookup_key(words).split()) for names in coded_words):
+            for other in _diseases_inside([words], resolver).values():
+                if not any(_is_wider(other, than=term) for term in terms.values()):
+                    terms[other.pk] = other
+        else:
             written.append(words)
     if not terms:
         for words in list(written):
@@ -459,6 +499,15 @@ def _names_disease(term: Term) -> bool:
     )
 
 
+def _is_wider(term: Term, *, than: Term) -> bool:
+    """Say whether a condition is `than` or stands above it in MeSH's trees."""
+    return term.pk == than.pk or any(
+        f"{below}.".startswith(f"{above}.")
+        for below in than.tree_numbers
+        for above in term.tree_numbers
+    )
+
+
 def _diseases_inside(texts: Iterable[str], resolver: TermResolver) -> dict[int, Term]:
     return {
         term.pk: term
@@ -469,7 +518,10 @@ def _diseases_inside(texts: Iterable[str], resolver: TermResolver) -> dict[int, 
 
 
 def _modalities(record: TrialRecord, resolver: TermResolver) -> list[Term]:
-    """Give what is tried: a kind of biologic that is named, else the broad type."""
+    """Give what is tried: a kind of biologic that is named, else the broad type.
+
+    It is named by its own words ("CAR-T") or by a medicine's ("tezepelumab").
+    """
     broad = [
         term
         for kind in record.intervention_types
@@ -477,11 +529,17 @@ def _modalities(record: TrialRecord, resolver: TermResolver) -> list[Term]:
     ]
     if not broad:
         return []
+    texts = (record.title, *record.intervention_names)
     named = {
         term.pk: term
-        for text in (record.title, *record.intervention_names)
+        for text in texts
         for term in resolver.find_inside("modality", text)
         if any(above.code == "biologic" for above in resolver.ancestors(term))
+    } | {
+        term.pk: term
+        for text in texts
+        for code in inn.modality_codes(text)
+        if (term := resolver.find("modality", code))
     }
     wider = {above.pk for term in named.values() for above in resolver.ancestors(term)}
     return [term for term in (*broad, *named.values()) if term.pk not in wider]

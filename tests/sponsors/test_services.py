@@ -368,6 +368,52 @@ def test_a_kind_of_biologic_that_is_named_stands_for_the_broad_type(words):
     assert [w.code for w in prefill.requirements if w.scheme == "modality"] == ["car-t"]
 
 
+def test_a_medicine_s_name_says_its_kind(words):
+    for code in ("monoclonal-antibody", "oligonucleotide"):
+        TermFactory.create(scheme__code="modality", code=code)
+    named = [{"type": "DEVICE", "name": "Tezepelumab"}, {"type": "OTHER", "name": "X"}]
+    body = make_study(armsInterventionsModule={"interventions": named})
+    prefill = services.read_record(read_study(body))
+    assert [w.code for w in prefill.requirements if w.scheme == "modality"] == [
+        "device",
+        "monoclonal-antibody",
+    ]
+
+
+def test_a_slip_of_the_register_s_coding_is_left_out_and_said(words):
+    stray = {"id": "C565324", "term": "Parkinson Disease 4, Autosomal Dominant"}
+    TermFactory.create(
+        scheme__code="condition", code="p", label=stray["term"], external_code="C565324"
+    )
+    said = vague(stray, conditions=["Advanced Breast Neoplasm"])
+    prefill = services.read_record(said)
+    codes = [w.code for w in prefill.requirements if w.scheme == "condition"]
+    assert codes == ["breast-neoplasms"]
+    assert "“Parkinson Disease 4, Autosomal Dominant”" in prefill.values["notes"]
+    kept = services.read_record(vague(stray, conditions=["Familial Parkinson"]))
+    codes = [w.code for w in kept.requirements if w.scheme == "condition"]
+    assert codes == ["p"]
+
+
+def test_what_else_a_coded_condition_names_is_taken_too(words):
+    polyps = TermFactory.create(
+        scheme__code="condition", label="Nasal Polyps", tree_numbers=["C09.603.557"]
+    )
+    asthma = {"id": "D001249", "term": "Asthma"}
+    prefill = services.read_record(
+        vague(asthma, conditions=["Asthma With Nasal Polyps"])
+    )
+    codes = [w.code for w in prefill.requirements if w.scheme == "condition"]
+    assert codes == ["asthma", polyps.code]
+
+
+def test_an_age_nobody_passes_is_no_limit(words):
+    ages = {"minimumAge": "18 Years", "maximumAge": "130 Years"}
+    prefill = services.read_record(read_study(make_study(eligibilityModule=ages)))
+    assert prefill.values["max_age_years"] is None
+    assert "maximum age (130 years) leaves nobody out" in prefill.values["notes"]
+
+
 def test_unknown_countries_are_left_out_and_said(member, words):
     sites = [{"country": "Poland"}, {"country": "Atlantis"}, {"country": "Poland"}]
     body = make_study(contactsLocationsModule={"locations": sites})
@@ -484,11 +530,11 @@ def test_a_real_record_makes_a_study_that_equals_it(member, words, file):
     assert (study.participants, study.n_sites) == (record.participants, record.n_sites)
     assert study.start_date == (record.start and record.start.first_day)
     assert study.end_date == (record.completion and record.completion.first_day)
-    assert (study.min_age_years, study.max_age_years, study.sex) == (
-        record.min_age_years,
-        record.max_age_years,
-        record.sex,
-    )
+    max_age = record.max_age_years
+    if max_age and max_age >= services.NOBODY_IS_OLDER:
+        max_age = None
+    assert (study.min_age_years, study.max_age_years) == (record.min_age_years, max_age)
+    assert study.sex == record.sex
     rows = study.requirements.current().select_related("term")
     assert all(row.is_from_register for row in rows)
     shares = {
@@ -500,7 +546,7 @@ def test_a_real_record_makes_a_study_that_equals_it(member, words, file):
         for country in record.countries
     }
     ids = {row.term.external_code for row in rows if row.term.scheme_id == "condition"}
-    assert ids >= {mesh.id for mesh in record.mesh_conditions}
+    assert ids >= {mesh.id for mesh in record.mesh_conditions if mesh.id}
     for note in record.notes:
         assert note in study.notes
 
