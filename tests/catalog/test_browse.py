@@ -174,7 +174,7 @@ def test_a_card_says_what_is_known_and_what_is_not(client):
     assert "1 trial<" in text
     assert "Pl</dd>" in text
     assert "Writing</dd>" in text
-    assert "Jun 2026" in text
+    assert "June 2026" in text
     assert "120" in page(client, "view=table")
 
     CROFactory.create(name="Nobody knows")
