@@ -14,8 +14,9 @@ from catalog.importers import ctgov, fetch
 from catalog.importers.records import RecordError
 from catalog.models import Scheme, Term
 from sponsors.bounds import BAD_DATE, BOUNDS, hints
-from sponsors.choices import Importance
-from sponsors.criteria import CRITERIA
+from sponsors.choices import Importance, WeightMethod
+from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
+from sponsors.learnt import LEARNT, learnt_weights
 from sponsors.models import STUDY_FIELDS, Sponsor, Study
 from sponsors.shares import note, percent, spread
 from sponsors.wanted import (
@@ -528,14 +529,14 @@ class WeightsForm(forms.Form):
     ) -> None:
         kwargs["initial"] = {"version": version}
         super().__init__(*args, **kwargs)
-        scale = 1 if max(weights.values()) > 1 else 100
+        points = _in_points(weights)
         for criterion in CRITERIA:
             self.fields[criterion.code] = forms.FloatField(
                 label=criterion.label,
                 help_text=criterion.asks,
                 min_value=0,
                 max_value=100,
-                initial=_short(weights[criterion.code] * scale),
+                initial=points[criterion.code],
                 widget=forms.NumberInput(
                     {
                         "step": "any",
@@ -570,6 +571,26 @@ class WeightsForm(forms.Form):
         return {
             criterion.code: self.cleaned_data[criterion.code] for criterion in CRITERIA
         }
+
+    def method(self) -> tuple[str, dict[str, Any]]:
+        """Say how the points came about, with the answers as given.
+
+        Points that are just those of a list the page offers were taken from it.
+        """
+        points = self.points()
+        learnt = learnt_weights()
+        if points == _in_points(DEFAULT_WEIGHTS):
+            return WeightMethod.DEFAULT, points
+        if points == _in_points(learnt.weights):
+            source = {"template": LEARNT, "learnt_on": learnt.learnt_on.isoformat()}
+            return WeightMethod.TEMPLATE, {**points, **source}
+        return WeightMethod.POINTS, points
+
+
+def _in_points(weights: Mapping[str, float]) -> dict[str, float]:
+    """Put weights on the form's scale, as it shows them."""
+    scale = 1 if max(weights.values()) > 1 else 100
+    return {code: _short(weight * scale) for code, weight in weights.items()}
 
 
 def _short(points: float) -> float:

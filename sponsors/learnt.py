@@ -4,6 +4,7 @@ Offered beside the method's default and never used unasked: they tell what past
 choices agree with, not what made a good choice (docs/backtest.md).
 """
 
+import datetime as dt
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -13,16 +14,16 @@ from typing import Final
 LEARNT_WEIGHTS_FILE: Final = (
     Path(__file__).resolve().parent / "data" / "learnt_weights.json"
 )
-LEARNT_WEIGHTS_LABEL: Final = "Weights learnt from disclosed choices"
+LEARNT: Final = "learnt"
+DEFAULT: Final = "default"
 
 
 @dataclass(frozen=True)
 class LearntWeights:
-    """Weights by criterion, sum 1, and where they come from."""
+    """Weights by criterion and where they come from."""
 
     weights: dict[str, float]
-    learnt_on: str  # ISO date
-    split: str
+    learnt_on: dt.date
     choices: int
 
 
@@ -32,7 +33,6 @@ def learnt_weights() -> LearntWeights:
     content = json.loads(LEARNT_WEIGHTS_FILE.read_text(encoding="utf-8"))
     return LearntWeights(
         weights=content["weights"],
-        learnt_on=content["learnt_on"],
-        split=content["split"],
+        learnt_on=dt.date.fromisoformat(content["learnt_on"]),
         choices=content["choices"],
     )

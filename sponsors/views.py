@@ -26,7 +26,7 @@ from catalog.importers.records import RecordError, TrialRecord
 from catalog.models import Term
 from sponsors import selectors, services
 from sponsors.choices import Importance
-from sponsors.criteria import CRITERIA
+from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
 from sponsors.forms import (
     NumberForm,
     RecordForm,
@@ -37,6 +37,7 @@ from sponsors.forms import (
     WeightsForm,
     add_errors,
 )
+from sponsors.learnt import DEFAULT, LEARNT, learnt_weights
 from sponsors.models import Sponsor, Study
 from sponsors.wanted import SCHEMES
 
@@ -247,9 +248,14 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 def study_weights(request: HttpRequest, pk: UUID) -> HttpResponse:
     study = _editable(request, pk)
     posted = request.POST.copy()
+    template = request.GET.get("template", "") if request.method == "GET" else ""
+    if template not in ("", DEFAULT, LEARNT):
+        raise Http404("There are no such weights to begin with.")
+    learnt = learnt_weights()
+    offered = {DEFAULT: DEFAULT_WEIGHTS, LEARNT: learnt.weights}
     form = WeightsForm(
         posted if request.method == "POST" else None,
-        weights=selectors.current_weights(study),
+        weights=offered.get(template) or selectors.current_weights(study),
         version=study.version,
     )
     asked = selectors.asked_codes(study)
@@ -258,15 +264,20 @@ def study_weights(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "asked": asked,
         "has_unasked": len(asked) < len(CRITERIA),
+        "template": template,
+        "learnt": learnt,
         "changes": [],
     }
     if form.is_valid():
+        method, raw = form.method()
         try:
             services.set_weights(
                 study=study,
                 expected_version=form.cleaned_data["version"],
                 by=request.user,  # type: ignore[arg-type]
                 values=form.points(),
+                method=method,
+                raw=raw,
             )
         except services.StudyChanged as changed:
             posted["version"] = str(changed.study.version)

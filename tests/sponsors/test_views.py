@@ -13,6 +13,7 @@ from catalog.importers.ctgov import read_study
 from sponsors import services
 from sponsors.choices import Role
 from sponsors.criteria import DEFAULT_WEIGHTS
+from sponsors.learnt import learnt_weights
 from sponsors.models import Study
 from sponsors.wanted import Wanted
 from tests.catalog.importers.ctgov_records import (
@@ -558,10 +559,59 @@ def test_the_weights_form_begins_with_the_methods(browser, study):
     assert sum(form[code].value() for code in DEFAULT_WEIGHTS) == pytest.approx(100)
 
 
+@pytest.mark.parametrize(
+    ("template", "weights", "method", "sentence"),
+    [
+        (
+            "learnt",
+            learnt_weights().weights,
+            "template",
+            "Weights learnt from disclosed choices: filled in below, not saved",
+        ),
+        (
+            "default",
+            DEFAULT_WEIGHTS,
+            "default",
+            "The method’s default weights: filled in below, not saved",
+        ),
+    ],
+)
+def test_a_list_of_weights_fills_the_form_and_counts_once_saved(
+    browser, member, study, template, weights, method, sentence
+):
+    other = dict.fromkeys(DEFAULT_WEIGHTS, 5.0)
+    services.set_weights(study=study, expected_version=1, by=member.user, values=other)
+    answer = browser.get(page("weights", study), {"template": template})
+    assert sentence in text_of(answer)
+    form = answer.context["form"]
+    shown = {code: form[code].value() for code in DEFAULT_WEIGHTS}
+    assert shown == pytest.approx({code: w * 100 for code, w in weights.items()})
+    study.refresh_from_db()
+    assert study.version == 2  # nothing is saved by looking
+
+    browser.post(page("weights", study), {"version": "2", **shown})
+
+    row = study.weights.get(since_version=3)
+    assert row.values == shown
+    assert row.method == method
+    assert row.raw.get("template") == ("learnt" if template == "learnt" else None)
+    now = browser.get(page("weights", study)).context["form"]
+    assert {code: now[code].value() for code in DEFAULT_WEIGHTS} == shown
+
+
+def test_the_weights_page_offers_learnt_weights_and_uses_none_unasked(browser, study):
+    answer = browser.get(page("weights", study))
+    assert 'href="?template=learnt"' in text_of(answer)
+    assert answer.context["form"]["expertise"].value() == 26
+    unknown = browser.get(page("weights", study), {"template": "best"})
+    assert unknown.status_code == 404
+
+
 def test_weights_are_saved_as_points(browser, study):
     points = dict.fromkeys(DEFAULT_WEIGHTS, "0") | {"expertise": "60", "fit": "20"}
     answer = browser.post(page("weights", study), {"version": "1", **points})
     assert answer.url == page("detail", study)
+    assert study.weights.get().method == "points"
     study.refresh_from_db()
     assert study.version == 2
     shown = browser.get(page("detail", study)).context["shown"]
