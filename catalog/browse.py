@@ -36,7 +36,7 @@ from catalog.index.query import (
     Page,
     Query,
 )
-from catalog.models import CRO, Term
+from catalog.models import CRO, Alias, Term
 from catalog.models.tray import TRAY_SIZE
 from catalog.tray import PARAMETER as TRAY
 
@@ -207,6 +207,7 @@ class Browse:
     as_filters: Sequence[Chip] = ()
     n_gone: int = 0
     names: Sequence[str] = ()
+    other_names: Sequence[Alias] = ()
     sorts: Mapping[str, str] = field(default_factory=lambda: search.SORT_LABELS)
 
 
@@ -355,6 +356,7 @@ def browse(params: QueryDict) -> Browse:
         as_filters=_as_filters(held, address, words),
         n_gone=len(result.ids) - len(cards),
         names=_names(held, address, result),
+        other_names=search.other_names(address.q, result.ids.tolist(), held),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from django.http import QueryDict
 
 from catalog import catalogue
+from catalog.choices import AliasKind
 from catalog.index.facets import FacetIndex
 from catalog.index.query import (
     BANDS,
@@ -24,7 +25,7 @@ from catalog.index.query import (
     State,
     Through,
 )
-from catalog.models import CRO
+from catalog.models import CRO, Alias
 from catalog.text import lookup_key
 from catalog.vocabulary import nearest_codes
 
@@ -298,6 +299,42 @@ def text_search(q: str, held: catalogue.Held | None = None) -> tuple[int, ...]:
         ids = held.facets.ids[held.facets.orders["relevance"]].tolist()
         found = [key for key in ids if key in both]
     return tuple(found)
+
+
+MAX_OTHER_NAMES: Final = 5
+
+
+def other_names(q: str, ids: Sequence[int], held: catalogue.Held) -> list[Alias]:
+    """Tell which of these CROs words find by a name they are not listed under.
+
+    One alias each, with its CRO, at most `MAX_OTHER_NAMES`: one query, none where
+    nothing is found by name.
+    """
+    words = lookup_key(q[:TEXT_LENGTH]).split()
+    found: dict[int, list[str]] = {}
+    if words:
+        wanted = set(ids)
+        for place in held.names.index.names(words).tolist():
+            owner = int(held.names.owner[place])
+            if owner in wanted:
+                found.setdefault(owner, []).append(held.names.names[place])
+    if not found:
+        return []
+    aliases = (
+        Alias.objects.filter(cro__in=list(found))
+        .exclude(kind=AliasKind.DOMAIN)
+        .select_related("cro")
+        .order_by("pk")
+    )
+    best: dict[int, Alias] = {}
+    for alias in aliases:
+        names = found[alias.cro_id]
+        if alias.cro.name in names or alias.name not in names:
+            continue
+        known = best.get(alias.cro_id)
+        if known is None or names.index(alias.name) < names.index(known.name):
+            best[alias.cro_id] = alias
+    return [best[key] for key in ids if key in best][:MAX_OTHER_NAMES]
 
 
 def _by_name(held: catalogue.Held, words: Sequence[str]) -> list[int]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from catalog.services.claims import announce_change
 from catalog.snapshot import State, read_state
 
 REGISTER = "ClinicalTrials.gov"
+AS_WRITTEN = (f"Names as {REGISTER} writes them", "")
 WEB_SITE = "Web site of "
 Key = tuple[str, str, str]  # slug, kind of name, name
 
@@ -91,7 +92,7 @@ def load_directory(*, path: Path = FILE, dry_run: bool = False) -> DirectoryRepo
     if dry_run or report.is_empty:
         return report
 
-    sources = _sources(rows)
+    sources = _sources(aliases[key][1] for key in new)
     _write_cros(rows, cros, report)
     for key in changed:
         name, _ = aliases[key]
@@ -135,11 +136,21 @@ def _wanted_aliases(
     for row in rows:
         source = (row.source, row.source_url)
         for name in row.names:
-            wanted.setdefault((row.slug, name.kind, name.text), (name, source))
+            key = (row.slug, name.kind, name.text)
+            wanted.setdefault(key, (name, _source_of(name, row)))
         for owner in _owners(row, by_slug):
             former = Name(row.name, AliasKind.FORMER, None, row.succeeded_on)
             wanted.setdefault((owner.slug, former.kind, former.text), (former, source))
     return wanted
+
+
+def _source_of(name: Name, row: DirectoryRow) -> tuple[str, str]:
+    """Say where a name is from: the site of a domain, the file's source of a time."""
+    if name.kind == AliasKind.DOMAIN:
+        return f"{WEB_SITE}{row.name}", row.website
+    if name.valid_from or name.valid_to:
+        return row.source, row.source_url
+    return AS_WRITTEN
 
 
 def _owners(
@@ -150,10 +161,10 @@ def _owners(
         yield row
 
 
-def _sources(rows: list[DirectoryRow]) -> dict[tuple[str, str], Source]:
-    """Find or make the sources the file names."""
+def _sources(named: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Source]:
+    """Find or make sources by title and address."""
     found = {}
-    for title, url in dict.fromkeys((row.source, row.source_url) for row in rows):
+    for title, url in dict.fromkeys(named):
         kind = SourceKind.DOCUMENT
         if REGISTER in title:
             kind = SourceKind.REGISTER

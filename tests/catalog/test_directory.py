@@ -15,7 +15,7 @@ from catalog.importers.directory import (
 from catalog.models import CRO, Alias, CatalogState, Claim, Source
 from catalog.services.claims import announce_change
 from catalog.services.directory import current_resolver, load_directory
-from tests.factories import AliasFactory, CROFactory
+from tests.factories import AliasFactory, CROFactory, TrialRoleFactory
 
 SOUND = {
     "slug": "oldco", "name": "Oldcoresearch", "kind": "full", "status": "listed",
@@ -117,6 +117,11 @@ def test_the_load_writes_identity_and_nothing_else():
     former = Alias.objects.get(cro__slug="iqvia", name="Quintiles")
     assert (former.kind, former.valid_to) == (AliasKind.FORMER, dt.date(2016, 10, 3))
     assert former.source.url.startswith("https://www.sec.gov/")
+    domain = Alias.objects.get(cro__slug="iqvia", kind=AliasKind.DOMAIN)
+    assert (domain.source.title, domain.source.url) == (
+        "Web site of IQVIA",
+        "https://iqvia.com/",
+    )
 
 
 @pytest.mark.django_db
@@ -190,3 +195,41 @@ def test_the_resolver_is_kept_until_the_catalogue_changes(django_assert_num_quer
     AliasFactory.create(cro=cro, name="Bcroresearch")
     announce_change([cro.pk])
     assert current_resolver().resolve("Bcroresearch").organization == "acro"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ("quintiles", "“Quintiles” is today"),
+        ("covance", "“Covance” is today"),
+        ("western", ""),
+        ("iqvia", ""),
+    ],
+)
+def test_the_search_finds_an_old_name_and_says_so(client, words, note):
+    load_directory()
+    page = client.get("/cros/", {"q": words}).content.decode()
+    assert ("is today" in page) == bool(note)
+    assert note in page
+    if note:
+        assert {"quintiles": "/cros/iqvia/", "covance": "/cros/fortrea/"}[words] in page
+
+
+@pytest.mark.django_db
+def test_another_brand_is_told_as_such(client):
+    load_directory()
+    page = client.get("/cros/", {"q": "pharmaceutical product"}).content.decode()
+    assert "“Pharmaceutical Product Development” is another name of" in page
+
+
+@pytest.mark.django_db
+def test_a_page_of_the_successor_tells_mergers_and_labels_what_is_inherited(client):
+    load_directory()
+    role = TrialRoleFactory.create(cro=CRO.objects.get(slug="quintiles"))
+    announce_change([role.cro_id])
+    page = client.get("/cros/iqvia/").content.decode()
+    assert "Quintiles</a> became part of it" in page or "Quintiles became part" in page
+    tab = client.get("/cros/iqvia/", {"tab": "experience", "inherited": "1"})
+    assert tab.status_code == 200
+    assert client.get("/cros/quintiles/").status_code == 302

@@ -29,7 +29,7 @@ def test_labelled_names_are_found_and_rightly_so(resolver, held_out):
 
 
 def test_sponsors_that_are_no_cro_are_left_alone(resolver):
-    """Of 13,000 names without a label, a handful are sure; those were judged by hand."""
+    """Of 11,855 names without a label six are sure; they were judged by hand."""
     names = list(identity.unlabelled_names(identity.shared_data()))
     assert len(names) > 5_000
     answers = resolver.resolve_many([Mention(name) for name in names])
