@@ -11,6 +11,7 @@ from bench import harness
 
 MEASUREMENTS = (
     "engine",
+    "robustness",
     "match",
     "catalogue_index",
     "browse_page",

@@ -60,12 +60,13 @@ def least_shift(rows: Floats, weights: Floats) -> Shift:
 def _pivot(table: Floats, cost: Floats, row: int, column: int) -> None:
     """Let a row's basic unknown and a column's other unknown change places."""
     pivot = table[row, column]
+    factors = table[:, column].copy()
+    factors[row] = 0.0
     table[row] /= pivot
     table[row, column] = 1 / pivot
-    for i in range(table.shape[0]):
-        if i != row and (factor := table[i, column]):
-            table[i] -= factor * table[row]
-            table[i, column] = -factor / pivot
+    away = factors != 0
+    table[away] -= factors[away, None] * table[row]
+    table[away, column] = -factors[away] / pivot
     factor = cost[column]
     cost -= factor * table[row, :-1]
     cost[column] = -factor / pivot

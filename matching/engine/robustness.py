@@ -38,6 +38,8 @@ UNITS = 2.0**44
 _VALUE_STEP = 2.0**-20
 _ROW_BITS = (MAX_CROS - 1).bit_length()
 _DRAWS_AT_ONCE = 1_000
+_FEW_OF = 8
+"""Of so many times the CROs wanted few are wanted: all need not be sorted."""
 _SCORES_AT_ONCE = 4_000_000
 
 Progress = Callable[[float], None]
@@ -303,27 +305,52 @@ class _Counts:
 
 
 def _by_rank(scores: Floats, group: Int8s, n_ranks: int) -> Ints:
-    """Return (n_draws, n_ranks) positions of the rows, best first, in each draw.
-
-    Score and position are one number, so a plain sort settles what is level.
-    """
-    n, n_draws = scores.shape
+    """Return (n_draws, n_ranks) positions of the rows, best first, in each draw."""
+    n = scores.shape[0]
     found = []
     starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1)).tolist()
     for start, end in zip(starts, [*starts[1:], n], strict=True):
         wanted = min(end, n_ranks) - start
         if wanted <= 0:
             break
-        keys = np.empty((n_draws, end - start), np.int64)
-        # Scores may pass the top by rounding; the sign keeps the order.
-        np.subtract(UNITS, scores[start:end].T, out=keys, casting="unsafe")
-        keys <<= _ROW_BITS
-        keys |= np.arange(start, end)
-        if wanted < end - start:
-            keys = np.partition(keys, wanted - 1, axis=1)[:, :wanted]
-        keys.sort(axis=1)
-        found.append(keys & (MAX_CROS - 1))
+        of_group = scores[start:end]
+        few = wanted * _FEW_OF < end - start
+        found.append(start + (_foremost if few else _sorted)(of_group, wanted))
     return np.concatenate(found, axis=1)
+
+
+def _sorted(scores: Floats, wanted: int) -> Ints:
+    """Sort all scores and keep the first `wanted` of each draw."""
+    keys = _keys(scores.T, np.arange(scores.shape[0]))
+    keys.sort(axis=1)
+    return keys[:, :wanted] & (MAX_CROS - 1)
+
+
+def _foremost(scores: Floats, wanted: int) -> Ints:
+    """Do the same where few are wanted.
+
+    The last of those wanted among the first rows is a bar: who is below it in a
+    draw cannot be wanted, and mostly few are not.
+    """
+    n_draws = scores.shape[1]
+    first = scores[: wanted * _FEW_OF]
+    bar = np.partition(first, first.shape[0] - wanted, axis=0)[-wanted]
+    row, draw = np.divmod(np.flatnonzero(scores >= bar), n_draws)
+    by_key = np.argsort(_keys(scores[row, draw], row))
+    row, draw = row[by_key], draw[by_key]
+    row = row[np.argsort(draw.astype(np.int32), kind="stable")]
+    at = np.searchsorted(np.sort(draw), np.arange(n_draws))
+    return row[at[:, None] + np.arange(wanted)]
+
+
+def _keys(scores: Floats, row: Ints) -> Ints:
+    """Return score and row as one number, the smaller the better, all distinct."""
+    keys = np.empty(scores.shape, np.int64)
+    # Scores may pass the top by rounding; the sign keeps the order.
+    np.subtract(UNITS, scores, out=keys, casting="unsafe")
+    keys <<= _ROW_BITS
+    keys |= row
+    return keys
 
 
 def _two_best(scores: Floats) -> tuple[Ints, Ints]:

@@ -7,6 +7,7 @@ from matching.engine.inputs import Bools, Floats, Ints
 
 _FEW, _MANY = 128, 512
 _ROWS_AT_ONCE = 1_024
+_SAMPLE = 256
 
 
 def keep_skyband(
@@ -38,7 +39,7 @@ def keep_skyband(
             rows = n_tried + np.flatnonzero(keep[start + n_tried : end])
             if rows.size <= n_tried:
                 break
-            sample = rows[:: max(1, rows.size // _ROWS_AT_ONCE)]
+            sample = rows[:: -(-rows.size // _SAMPLE)]
             if _is_behind(inside, n_tried, sample, lacking).mean() < 0.25:
                 break
             keep[start + rows[_is_behind(inside, n_tried, rows, lacking)]] = False
