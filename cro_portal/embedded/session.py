@@ -50,7 +50,10 @@ class Lease:
         while select.select([self._connection], [], [], 0)[0]:
             answer = _read_line(self._connection)
             if answer is None:
-                return "The keeper of PostgreSQL and Redis is gone (was it killed?)."
+                return (
+                    "The keeper of PostgreSQL and Redis is gone (was it killed?). "
+                    "Start the portal again; its data are safe."
+                )
             if answer["state"] == "failed":
                 return str(answer["message"])
             self.notes += answer["notes"]

@@ -63,6 +63,12 @@ def test_says_what_it_made_and_removed_and_no_more(words):
     assert DEMO_PASSWORD not in other
 
 
+def test_can_bring_the_vocabularies_up_to_date_before(settings):
+    settings.DEBUG = True
+    assert "Vocabularies loaded" in load("--vocabularies")
+    assert CRO.objects.count() == 10
+
+
 def test_a_second_run_makes_nothing(words):
     load()
     assert "made" not in load()

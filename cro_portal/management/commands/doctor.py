@@ -137,7 +137,8 @@ class Command(BaseCommand):
             if self.up:
                 return Finding("Port", True, f"{self.port} is the running portal's")
         problem = port_problem("127.0.0.1", self.port)
-        return Finding("Port", not problem, problem or f"{self.port} is free", problem)
+        said, _, mend = problem.partition(". ")
+        return Finding("Port", not problem, said or f"{self.port} is free", mend)
 
     def portal(self) -> Finding:
         """Say whether it runs. That it does not is nothing to mend by itself."""

@@ -86,9 +86,10 @@ class Command(BaseCommand):
         stack.callback(self.stop_children)
         self.migrate()
         if demo:
-            self.command("Vocabularies", "load_vocabularies")
-            # The accounts come last, with the address (`welcome`).
-            self.command("Demo", "load_demo", "--cros", str(cros), "--no-list")
+            # One command, since each takes seconds to begin with. The accounts come
+            # last, with the address (`welcome`).
+            load = ("load_demo", "--vocabularies", "--cros", str(cros), "--no-list")
+            self.command("Vocabularies and demo", *load)
         self.start_children()
         self.welcome(demo=demo)
         while True:

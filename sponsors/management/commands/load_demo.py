@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress, TaskID
@@ -36,6 +37,11 @@ class Command(BaseCommand):
         )
 
         parser.add_argument(
+            "--vocabularies",
+            action="store_true",
+            help="Bring the vocabularies up to date before (load_vocabularies).",
+        )
+        parser.add_argument(
             "--no-list",
             dest="list_accounts",
             action="store_false",
@@ -48,6 +54,7 @@ class Command(BaseCommand):
         cros: int,
         seed: int,
         force: bool,
+        vocabularies: bool,
         list_accounts: bool,
         **options: Any,
     ) -> None:
@@ -57,6 +64,8 @@ class Command(BaseCommand):
                 "password anybody can read in the source. Outside DEBUG that opens "
                 "the portal to everybody: say --force if you mean it."
             )
+        if vocabularies:
+            call_command("load_vocabularies", stdout=self.stdout)
         began = time.monotonic()
         try:
             with self._progress() as bar:
