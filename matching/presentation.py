@@ -117,9 +117,12 @@ class EntryView:
 
     @property
     def strongest(self) -> Sequence[LeafLine]:
-        """The three known leaves that bring the most points."""
+        """The three known leaves that bring the most points, never the weakest."""
+        weakest = self.weakest
         known = [
-            leaf for leaf in self.leaves if leaf.is_known and leaf.contribution > 0
+            leaf
+            for leaf in self.leaves
+            if leaf.is_known and leaf.contribution > 0 and leaf != weakest
         ]
         return sorted(known, key=lambda leaf: -leaf.contribution)[:3]
 
@@ -299,18 +302,25 @@ def places(ranking: Ranking, group: Group | None, kept: Page, may_edit: bool) ->
         tabs=tabs,
         current_tab="All" if group is None else group.label,
         entries=[entry_view(ranking, entry) for entry in kept],
-        note=_kept_note(group, shown, kept.paginator.count),
+        note=_kept_note(
+            group,
+            shown,
+            kept.paginator.count,
+            has_near_misses=numbers[Group.NEAR_MISS] > 0,
+        ),
         nothing=None if kept.paginator.count else _nothing(ranking, group, may_edit),
     )
 
 
-def _kept_note(group: Group | None, n_all: int, n_kept: int) -> str:
+def _kept_note(
+    group: Group | None, n_all: int, n_kept: int, *, has_near_misses: bool
+) -> str:
     if not n_kept or n_kept >= n_all:
         return ""
     of_group = "" if group is None else f" of {n_all:,}"
     near = (
         f", and of the near misses the first {KEPT_NEAR_MISSES}"
-        if group is None
+        if group is None and has_near_misses
         else ""
     )
     return (

@@ -135,7 +135,7 @@ class RecordForm(NewStudyForm):
         },
     )
     text = forms.CharField(
-        label="or its text",
+        label="Or paste its text",
         required=False,
         strip=False,
         widget=forms.Textarea({"rows": 6, "class": "mono", "spellcheck": "false"}),
@@ -361,7 +361,7 @@ class RequirementsForm(forms.Form):
                 choices=Importance.choices,
                 initial=Importance.HIGH,
                 required=False,
-                label="How much they matter",
+                label="Importance",
             )
         speak(self)
         self._rows = self._make_rows()

@@ -47,7 +47,7 @@ def test_from_a_record_to_a_ranked_explained_list(
     page.locator("summary", has_text="Service").click()
     page.get_by_label("Data management", exact=True).select_option("must")
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("Saved.").wait_for()
+    page.get_by_text("The study is saved.").wait_for()
 
     page.get_by_role("main").get_by_role("link", name="Ranking").first.click()
     page.get_by_role("heading", name="CROs ranked for this study").wait_for()
