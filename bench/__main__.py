@@ -15,6 +15,7 @@ MEASUREMENTS = (
     "match",
     "catalogue_index",
     "browse_page",
+    "imports",
     "identity",
     "backtest",
 )

@@ -1,5 +1,6 @@
 """Import trials: read in batches that survive a kill, merge in one transaction."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from cro_portal.common.copying import copy_rows
 
 LOCK = "catalog.import_trials"
 MAX_PROBLEMS = 100
+FORGOTTEN = dt.timedelta(days=14)
+"""An import that stopped so long ago is not taken up again; it begins anew."""
 LARGE_SPONSOR = 50
 MID_SPONSOR = 10
 """A sponsor's size by the trials it leads in this copy of the registers."""
@@ -126,7 +129,9 @@ def _only_one() -> Iterator[None]:
 def _open_run(source: TrialSource, restart: bool) -> ImportRun:
     """Take up the unfinished run of this source, or begin one."""
     digest = source.digest()
-    unfinished = ImportRun.objects.exclude(state=ImportState.DONE).filter(digest=digest)
+    open_runs = ImportRun.objects.exclude(state=ImportState.DONE)
+    open_runs.filter(updated_at__lt=timezone.now() - FORGOTTEN).delete()
+    unfinished = open_runs.filter(digest=digest)
     if restart:
         unfinished.delete()
     run = unfinished.first()

@@ -12,10 +12,12 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog.choices import CROStatus, ImportState, RoleKind, SizeClass
 from catalog.identity import Resolution
-from catalog.importers.sources import FileSource
+from catalog.importers.pages import ApiError, Pages
+from catalog.importers.sources import ApiSource, FileSource
 from catalog.models import (
     CatalogState,
     ImportRun,
@@ -32,6 +34,7 @@ from catalog.signals import catalog_changed
 from catalog.snapshot import current, forget
 from tests.catalog.importers import formats
 from tests.catalog.importers.ctgov_records import make_study
+from tests.catalog.importers.register import register, send
 from tests.factories import (
     AliasFactory,
     CROFactory,
@@ -470,6 +473,22 @@ def test_restart_reads_from_the_beginning(research, run_import):
     assert ImportRun.objects.count() == 1
 
 
+def test_what_stopped_long_ago_is_not_taken_up(research, run_import):
+    def die(n_read, share):
+        if n_read == 2:
+            raise Killed
+
+    records = [study(n) for n in range(1, 6)]
+    with pytest.raises(Killed):
+        run_import(*records, progress=die)
+    ImportRun.objects.update(updated_at=timezone.now() - dt.timedelta(days=15))
+
+    report = run_import(*records)
+
+    assert (report.resumed_at, report.n_new) == (0, 5)
+    assert ImportRun.objects.count() == 1
+
+
 def test_without_vocabularies_nothing_begins(db, run_import):
     with pytest.raises(ValidationError, match="load_vocabularies"):
         run_import(study(1))
@@ -541,6 +560,57 @@ def test_the_command_says_what_a_dry_run_would_do(research, tmp_path):
     assert "NCT00000001 (new)" in said
     assert "Fictional Research" in said
     assert not Trial.objects.exists()
+
+
+def test_an_api_import_goes_on_with_the_next_page(research, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    asked = []
+
+    def answer(handler):
+        token = handler.token
+        asked.append(token)
+        if token == "b" and asked.count("b") == 1:
+            send(handler, status=400)
+        elif token == "b":
+            send(handler, body=json.dumps({"studies": [study(3)]}).encode())
+        else:
+            studies = [study(1), {"protocolSection": 1}, study(2)]
+            page = {"totalCount": 4, "studies": studies, "nextPageToken": "b"}
+            send(handler, body=json.dumps(page).encode())
+
+    with register(answer) as (url, _):
+        source = ApiSource(Pages(url, sleep=lambda seconds: None), {"query.term": "x"})
+        with pytest.raises(ApiError, match="refuses"):
+            import_trials(source=source)
+        run = ImportRun.objects.get()
+        assert (run.state, run.position, run.page_token) == (ImportState.FAILED, 3, "b")
+
+        report = import_trials(source=source)
+
+        assert asked == [None, "b", "b"]
+        assert (report.n_new, report.n_broken, report.resumed_at) == (3, 1, 3)
+        assert report.problems[0]["place"] == "study 2"
+        again = import_trials(source=source)
+        assert (again.n_same, again.n_new) == (3, 0)
+
+
+def test_the_command_follows_the_api(research, monkeypatch, settings):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    out = StringIO()
+
+    def answer(handler):
+        send(handler, body=json.dumps({"studies": [study(1)]}).encode())
+
+    with register(answer) as (url, requests):
+        settings.CRO_CTGOV_API = url
+        call_command(
+            "import_trials", "--api", "--query", "query.spons=Made-up",
+            stdout=out, stderr=StringIO(),
+        )  # fmt: skip
+
+    assert "new: 1" in out.getvalue()
+    assert "query.spons=Made-up" in requests[0][0]
+    assert "cro-portal" in requests[0][1]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,7 @@
 """Against a real server on this machine that answers like the register, or badly."""
 
 import json
-import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -12,6 +9,7 @@ import pytest
 from catalog.importers import fetch
 from catalog.importers.records import RecordError
 from tests.catalog.importers.ctgov_records import make_study
+from tests.catalog.importers.register import register, send
 
 NUMBER = "NCT99000001"
 
@@ -19,41 +17,6 @@ NUMBER = "NCT99000001"
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@contextmanager
-def register(answer):
-    """Serve `answer(handler)`; give the address and the list of requests."""
-    requests = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            requests.append((self.path, self.headers["User-Agent"]))
-            answer(self)
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.05}
-    )
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/api/v2", requests
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def send(handler, status=200, body=b"", **headers):
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name, value)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 def the_study(handler):
