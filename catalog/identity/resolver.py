@@ -308,7 +308,9 @@ class Resolver:
         if mention.day is not None:
             then = [c for c in rivals if self._existed(c, mention.day)]
             if len(then) == 1:
-                told = f"Of those of this name only they bore it on {mention.day}."
+                told = (
+                    f"Of those of this name only they bore it on {_date(mention.day)}."
+                )
                 return then[0], min(then[0].certainty, 0.9), told
         if mention.country:
             there = [
@@ -336,15 +338,15 @@ class Resolver:
         if day is not None:
             if name.valid_from is not None and day < name.valid_from:
                 yield (
-                    f"The name is in use since {name.valid_from}, after the trial's"
-                    f" {day}: the record was written later."
+                    f"The name is in use since {_date(name.valid_from)}, after the trial's"
+                    f" {_date(day)}: the record was written later."
                 )
             if name.valid_to is not None and day > name.valid_to:
-                yield f"The name ended on {name.valid_to}; the record still has it."
+                ended = _date(name.valid_to)
+                yield f"The name ended on {ended}; the record still has it."
         if entry.successor in self._rows:
             owner = self.entries[self._rows[entry.successor]].name
-            when = entry.succeeded_on
-            yield f"It became part of {owner}" + (f" on {when}." if when else ".")
+            yield f"It became part of {owner}{_when(entry.succeeded_on)}."
 
     def _owners(self, row: int) -> Iterator[int]:
         return _owners_of(self.entries, self._rows, row)
@@ -496,6 +498,17 @@ def _helps(after: Sequence[str]) -> bool:
 def _has_its_case(alias: str, written: str) -> bool:
     """Tell whether a short name is written with the capitals it has."""
     return alias in written or not alias.isupper()
+
+
+def _date(day: dt.date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _when(day: dt.date | None) -> str:
+    """Say when; the first of a month may stand for the month."""
+    if day is None:
+        return ""
+    return f" in {day:%B %Y}" if day.day == 1 else f" on {_date(day)}"
 
 
 def _is_out_of_time(name: Name, day: dt.date | None) -> bool:

@@ -134,7 +134,16 @@ def test_a_shared_name_is_unsure_until_something_tells(resolver):
 def test_a_name_is_who_bore_it_and_the_successor_is_told(resolver):
     found = resolver.resolve("Quintiles, Inc.", day=DAY(2010, 5, 1))
     assert (found.organization, found.successor) == ("quintiles", "iqvia")
-    assert "It became part of IQVIA on 2016-10-03." in found.reasons
+    assert "It became part of IQVIA on 3 October 2016." in found.reasons
+
+
+def test_the_first_of_a_month_stands_for_the_month():
+    entries = [
+        OrganizationEntry("a", "Acroresearch", (), "", "b", DAY(2019, 4, 1)),
+        OrganizationEntry("b", "Bcroresearch"),
+    ]
+    found = Resolver.build(entries).resolve("Acroresearch")
+    assert found.reasons[-1] == "It became part of Bcroresearch in April 2019."
 
 
 def test_a_name_younger_than_the_trial_is_told(resolver):
