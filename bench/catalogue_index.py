@@ -298,7 +298,7 @@ def run_index(made: FacetIndex, names: Names, one: Asked) -> tuple[int, int]:
     query = one.query
     if one.word:
         rows = names.index.names([one.word])
-        query = replace(query, text=tuple(names.owner[rows].tolist()))
+        query = replace(query, text=names.owner[rows])
     page = made.search(query, 0, PAGE)
     counts = made.counts(query, COUNTED)
     return page.total, sum(int(counts.numbers(facet).sum()) for facet in COUNTED)

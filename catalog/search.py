@@ -13,6 +13,7 @@ from django.http import QueryDict
 
 from catalog import catalogue
 from catalog.choices import AliasKind
+from catalog.index.arrays import Int32s, Ints
 from catalog.index.facets import FacetIndex
 from catalog.index.query import (
     BANDS,
@@ -263,7 +264,7 @@ def _one_of(
 
 def _text(
     given: str, held: catalogue.Held
-) -> tuple[tuple[int, ...] | None, list[Problem]]:
+) -> tuple[Sequence[int] | Ints | None, list[Problem]]:
     text = " ".join(given.replace("\0", " ").split())
     if not text:
         return None, []
@@ -277,7 +278,8 @@ def _text(
                 f"Only the first {TEXT_LENGTH} characters of the search are used.",
             )
         )
-    return text_search(text, held), notices
+    keys = _text_keys(text, held)
+    return (keys if keys.size else ()), notices
 
 
 def text_search(q: str, held: catalogue.Held | None = None) -> tuple[int, ...]:
@@ -288,17 +290,24 @@ def text_search(q: str, held: catalogue.Held | None = None) -> tuple[int, ...]:
     first, then names that begin so, names with the words, and CROs by term. Only if
     that finds nothing may the words come from several names and terms.
     """
-    held = held or catalogue.current()
+    return tuple(_text_keys(q, held or catalogue.current()).tolist())
+
+
+def _text_keys(q: str, held: catalogue.Held) -> Ints:
     words = lookup_key(q[:TEXT_LENGTH]).split()
     if not words:
-        return ()
-    found = list(dict.fromkeys(_by_name(held, words) + _by_term(held, words)))
-    if not found and len(words) > 1:
-        each = (set(_by_name(held, [w]) + _by_term(held, [w])) for w in words)
-        both = set.intersection(*each)
-        ids = held.facets.ids[held.facets.orders["relevance"]].tolist()
-        found = [key for key in ids if key in both]
-    return tuple(found)
+        return np.zeros(0, np.int64)
+    index = held.facets
+    rows = _rows_called(held, words)
+    if not rows.size and len(words) > 1:
+        both = np.ones(index.n, bool)
+        for word in words:
+            begun = np.zeros(index.n, bool)
+            begun[_rows_called(held, [word])] = True
+            both &= begun
+        order = index.orders["relevance"]
+        rows = order[both[order]]
+    return index.ids[rows]
 
 
 MAX_OTHER_NAMES: Final = 5
@@ -313,11 +322,11 @@ def other_names(q: str, ids: Sequence[int], held: catalogue.Held) -> list[Alias]
     words = lookup_key(q[:TEXT_LENGTH]).split()
     found: dict[int, list[str]] = {}
     if words:
-        wanted = set(ids)
-        for place in held.names.index.names(words).tolist():
+        places = held.names.index.names(words)
+        mine = np.isin(held.names.owner[places], np.asarray(ids, np.int64))
+        for place in places[mine].tolist():
             owner = int(held.names.owner[place])
-            if owner in wanted:
-                found.setdefault(owner, []).append(held.names.names[place])
+            found.setdefault(owner, []).append(held.names.names[place])
     if not found:
         return []
     aliases = (
@@ -337,13 +346,22 @@ def other_names(q: str, ids: Sequence[int], held: catalogue.Held) -> list[Alias]
     return [best[key] for key in ids if key in best][:MAX_OTHER_NAMES]
 
 
-def _by_name(held: catalogue.Held, words: Sequence[str]) -> list[int]:
-    return held.names.owner[held.names.index.names(words)].tolist()
+def _rows_called(held: catalogue.Held, words: Sequence[str]) -> Int32s:
+    """Give the rows of CROs by name, then by term; each once, where it comes first."""
+    named = held.facets.rows_of(_by_name(held, words))
+    rows = np.concatenate([named[named >= 0], _by_term(held, words)])
+    place = np.zeros(held.facets.n, np.int64)
+    place[rows[::-1]] = np.arange(rows.size)[::-1]
+    return rows[place[rows] == np.arange(rows.size)]
 
 
-def _by_term(held: catalogue.Held, words: Sequence[str]) -> list[int]:
+def _by_name(held: catalogue.Held, words: Sequence[str]) -> Ints:
+    return held.names.owner[held.names.index.names(words)]
+
+
+def _by_term(held: catalogue.Held, words: Sequence[str]) -> Int32s:
     if max(map(len, words)) < SHORTEST_TERM:
-        return []
+        return np.zeros(0, np.int32)
     index = held.facets
     terms = held.terms.index.names(words)[:MAX_TERMS]
     found = np.zeros(index.n, bool)
@@ -351,7 +369,7 @@ def _by_term(held: catalogue.Held, words: Sequence[str]) -> list[int]:
         facet, code = held.terms.values[place]
         found |= index.has_yes(facet, code)
     order = index.orders["relevance"]
-    return index.ids[order[found[order]]].tolist()
+    return order[found[order]]
 
 
 @dataclass(frozen=True)

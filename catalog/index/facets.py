@@ -42,6 +42,8 @@ VERIFIED_WITHIN_DAYS = (365, 730)
 
 _FIRST_LOOK = 2_048
 """Rows looked at first for a page, four times more each time after."""
+_TABLE_PER_ROW = 16
+"""Keys for each row up to which a table of all keys is worth its memory."""
 
 
 class ThreeValued(NamedTuple):
@@ -49,6 +51,16 @@ class ThreeValued(NamedTuple):
 
     known: Words
     possible: Words
+
+
+class _Asked(NamedTuple):
+    """A query as sets of rows; the page and its counts both begin with them."""
+
+    query: Query
+    singles: Mapping[Choice, ThreeValued]
+    facets: Mapping[str, ThreeValued]
+    text: Rows32 | None
+    start: Words  # what the words of the search leave
 
 
 @dataclass(frozen=True)
@@ -356,10 +368,7 @@ class FacetIndex:
         """
         if query.sort not in SORTS:
             raise ValueError(f"there is no sort {query.sort!r}")
-        singles = {choice: self._choice(choice) for choice in query.choices}
-        facets = self._facets(query, singles)
-        text = self._text_rows(query)
-        base = self.everyone if text is None else bits.from_rows(text, self.n)
+        _, singles, facets, text, base = self._asked(query)
         known = reduce(np.bitwise_and, (one.known for one in facets.values()), base)
         possible = reduce(
             np.bitwise_and, (one.possible for one in facets.values()), base
@@ -392,14 +401,11 @@ class FacetIndex:
         narrow its counts. `unknown` also counts the CROs not known on each value.
         """
         names = tuple(facets) or (*self.yes, *BANDS)
-        chosen = self._facets(
-            query, {choice: self._choice(choice) for choice in query.choices}
-        )
-        text = self._text_rows(query)
-        start = self.everyone if text is None else bits.from_rows(text, self.n)
+        asked = self._asked(query)
+        start = asked.start
         sets = {
             facet: one.possible if query.include_unknown else one.known
-            for facet, one in chosen.items()
+            for facet, one in asked.facets.items()
         }
         all_of_them = reduce(np.bitwise_and, sets.values(), start)
         yes: dict[str, Ints] = {}
@@ -443,25 +449,51 @@ class FacetIndex:
         return bits.count(self._found(replace(query, choices=kept, text=text)))
 
     def _found(self, query: Query) -> Words:
-        text = self._text_rows(query)
-        base = self.everyone if text is None else bits.from_rows(text, self.n)
-        facets = self._facets(
-            query, {choice: self._choice(choice) for choice in query.choices}
-        )
+        asked = self._asked(query)
         sets = (
             one.possible if query.include_unknown else one.known
-            for one in facets.values()
+            for one in asked.facets.values()
         )
-        return reduce(np.bitwise_and, sets, base)
+        return reduce(np.bitwise_and, sets, asked.start)
+
+    def _asked(self, query: Query) -> _Asked:
+        """Work a query out once: the same object is asked for page and counts."""
+        last: _Asked | None = self.__dict__.get("_last")
+        if last is not None and last.query is query:
+            return last
+        singles = {choice: self._choice(choice) for choice in query.choices}
+        text = self._text_rows(query)
+        start = self.everyone if text is None else bits.from_rows(text, self.n)
+        facets = self._facets(query, singles)
+        asked = _Asked(query, singles, facets, text, start)
+        self.__dict__["_last"] = asked  # one assignment: threads may do it at once
+        return asked
 
     def _text_rows(self, query: Query) -> Rows32 | None:
         if query.text is None:
             return None
-        keys = np.fromiter(query.text, np.int64, len(query.text))
-        place = np.searchsorted(self.ids, keys)
-        place[place == self.n] = 0
-        rows = place[self.ids[place] == keys] if self.n else place[:0]
-        return rows.astype(np.int32)
+        rows = self.rows_of(np.asarray(query.text, np.int64))
+        return rows[rows >= 0]
+
+    def rows_of(self, keys: Ints) -> Rows32:
+        """Give the row of each key, -1 where no CRO of the index has it."""
+        table = self._row_of_key
+        if table is None:
+            place = np.minimum(np.searchsorted(self.ids, keys), max(0, self.n - 1))
+            found = self.ids[place] == keys if self.n else np.zeros(keys.size, bool)
+            return np.where(found, place, -1).astype(np.int32)
+        inside = (keys >= 0) & (keys < table.size)
+        return np.where(inside, table[np.where(inside, keys, 0)], np.int32(-1))
+
+    @cached_property
+    def _row_of_key(self) -> Rows32 | None:
+        """The rows by key, unless the keys lie too far apart for a table."""
+        size = int(self.ids.max(initial=0)) + 1
+        if size > _TABLE_PER_ROW * self.n + _FIRST_LOOK:
+            return None
+        table = np.full(size, -1, np.int32)
+        table[self.ids] = np.arange(self.n, dtype=np.int32)
+        return table
 
     def _column(self, facet: str, code: str) -> int:
         try:

@@ -6,7 +6,7 @@ known. Inside a facet one choice that is met is enough, or all must be (`all_of`
 every excluded choice must be missed; between facets all must hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -84,7 +84,7 @@ class Query:
 
     choices: tuple[Choice, ...] = ()
     all_of: frozenset[str] = frozenset()
-    text: tuple[int, ...] | None = None
+    text: Sequence[int] | Ints | None = None
     include_unknown: bool = True
     sort: str = "relevance"
 
