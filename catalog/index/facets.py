@@ -633,7 +633,7 @@ class FacetIndex:
                 continue
             column = self._column(choice.facet, choice.code)
             disputed = self.disputed[choice.facet].rows(column)
-            for place in np.flatnonzero(np.isin(rows, disputed)):
+            for place in np.flatnonzero(_among(rows, disputed)):
                 marks[place].append(choice)
         return tuple(tuple(mark) for mark in marks)
 
@@ -696,6 +696,14 @@ def _spans(at: Ints, rows: Ints) -> Ints:
     ends = np.cumsum(lengths)
     within = np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
     return np.repeat(at[rows], lengths) + within
+
+
+def _among(rows: Rows32, ascending: Rows32) -> Bools:
+    """Say of each row whether it is in an ascending list, which is not read through."""
+    if not ascending.size:
+        return np.zeros(rows.size, bool)
+    place = np.searchsorted(ascending, rows)
+    return ascending[np.minimum(place, ascending.size - 1)] == rows
 
 
 def _joined(join: np.ufunc, parts: Sequence[ThreeValued]) -> ThreeValued:
