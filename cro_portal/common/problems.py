@@ -16,10 +16,13 @@ from django.core.exceptions import (
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
+
+from cro_portal.common.database_away import RETRY_AFTER_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ TITLES = {
     "precondition_failed": "The object has changed since you read it",
     "conflict": "The request does not fit the state of the object",
     "idempotency_key_reused": "The idempotency key belongs to another request",
+    "database_away": "The database cannot be reached",
     "error": "Something went wrong on our side",
 }
 
@@ -92,6 +96,13 @@ class KeyOfAnotherRequest(exceptions.APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_code = "idempotency_key_reused"
     default_detail = "This Idempotency-Key came with another body. Use a new one."
+
+
+class DatabaseAway(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "database_away"
+    default_detail = "The portal cannot reach its database just now. Repeat it later."
+    wait = RETRY_AFTER_SECONDS
 
 
 def pointer_to(*parts: str | int) -> str:
@@ -194,6 +205,9 @@ def _as_api_exception(exc: Exception) -> exceptions.APIException | None:
             return exceptions.PermissionDenied()
         case DjangoValidationError():
             return from_django(exc)
+        case OperationalError() | InterfaceError():
+            logger.error("The database cannot be reached", exc_info=exc)
+            return DatabaseAway()
         case RequestDataTooBig() | TooManyFieldsSent() | TooManyFilesSent():
             return TooLarge("The body is larger than the portal reads.")
         case (
