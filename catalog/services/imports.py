@@ -327,7 +327,7 @@ SAMPLE = """
 def _classify(run: ImportRun) -> None:
     """Say of each staged record, the newest of a trial, what merging it does."""
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS picked")
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.picked")
         cursor.execute(CLASSIFY, {"run": run.pk})
         cursor.execute("ANALYZE picked")
 
