@@ -44,6 +44,11 @@ def recompute(study_id: uuid.UUID) -> None:
     _send("matching.tasks.recompute_ranking", str(study_id))
 
 
+def robustness(ranking_id: uuid.UUID) -> None:
+    """Hint that it should be worked out how sure a ranking is. Never raises."""
+    _send("matching.tasks.compute_robustness", str(ranking_id))
+
+
 def sweep() -> None:
     """Hint that there is much to do. Never raises, never waits long."""
     _send("matching.tasks.sweep")

@@ -330,3 +330,121 @@ class RankingRun(TimestampedModel):
 
     def __str__(self) -> str:
         return f"run {self.pk}"
+
+
+@dataclass(frozen=True)
+class RobustnessLease:
+    """The right to work out how sure a ranking is, until it runs out."""
+
+    ranking_id: uuid.UUID
+    lease_no: int
+    attempt: int
+
+
+class RobustnessQuerySet(models.QuerySet["Robustness"]):
+    """Questions about how sure rankings are. Every method but `lease` chains."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> "RobustnessQuerySet":
+        return self.filter(ranking__in=Ranking.objects.visible_to(user))
+
+    def due(self) -> "RobustnessQuerySet":
+        """Keep what somebody should take now: wanted, not taken, not given up."""
+        return self.filter(
+            state=Robustness.State.WANTED, attempts__lt=MAX_ATTEMPTS
+        ).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
+
+    def lease(
+        self, ranking_id: uuid.UUID, duration: dt.timedelta
+    ) -> RobustnessLease | None:
+        """Take a row for a while; None if it is not due or somebody else is at it."""
+        with transaction.atomic():
+            row = (
+                self.due()
+                .filter(pk=ranking_id)
+                .select_for_update(skip_locked=True)
+                .first()
+            )
+            if row is None:
+                return None
+            lease = RobustnessLease(ranking_id, row.lease_no + 1, row.attempts + 1)
+            self.filter(pk=ranking_id).update(
+                lease_until=Now() + duration,
+                lease_no=lease.lease_no,
+                attempts=lease.attempt,
+                progress=0.0,
+                error="",
+            )
+        return lease
+
+    def held(self, lease: RobustnessLease) -> "RobustnessQuerySet":
+        """Keep the row of a lease if it is still wanted and nobody took it over."""
+        return self.filter(
+            pk=lease.ranking_id,
+            lease_no=lease.lease_no,
+            state=Robustness.State.WANTED,
+        )
+
+
+class Robustness(models.Model):
+    """How sure a ranking is, by SMAA (METHOD section 7), and the work on it.
+
+    The seed follows from the ranking's digest, so the same inputs give the same
+    result, which is then taken over instead of worked out again.
+    """
+
+    class State(models.TextChoices):
+        WANTED = "wanted", "Wanted"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+
+    ranking = models.OneToOneField(
+        Ranking, primary_key=True, on_delete=models.CASCADE, related_name="robustness"
+    )
+    digest = models.CharField(
+        max_length=64, db_index=True, help_text="SHA-256 of all it follows from."
+    )
+    seed = models.BigIntegerField()
+    n_draws = models.PositiveIntegerField()
+    state = models.CharField(
+        max_length=10, choices=State, default=State.WANTED, db_default=State.WANTED
+    )
+    progress = models.FloatField(default=0.0, help_text="Share done, 0 to 1.")
+    result = models.JSONField(
+        null=True, blank=True, help_text="See matching.robustness.result_json."
+    )
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_no = models.BigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True, help_text="What the last attempt died of.")
+    wanted_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = RobustnessQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "robustness"
+        ordering = ["wanted_at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="matching_robustness_done_has_its_result",
+                condition=Q(state="done", result__isnull=False)
+                | (~Q(state="done") & Q(result__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="matching_robustness_progress_is_a_share",
+                condition=Q(progress__gte=0, progress__lte=1),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["wanted_at"],
+                condition=Q(state="wanted"),
+                name="matching_robustness_wanted",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ranking_id}: {self.state}"
+
+    @property
+    def has_failed(self) -> bool:
+        return self.state == self.State.WANTED and self.attempts >= MAX_ATTEMPTS

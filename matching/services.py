@@ -24,7 +24,7 @@ from django.db.models.functions import Now, RowNumber
 from catalog import snapshot
 from catalog.models import CRO
 from cro_portal.accounts.models import User
-from matching import engine, facts, features, hints
+from matching import engine, facts, features, hints, robustness
 from matching.engine import results
 from matching.engine.inputs import Catalogue
 from matching.models import (
@@ -226,6 +226,7 @@ def publish(*, lease: Lease, ranked: Ranked) -> bool:
     if newest is None or newest.digest != ranked.ranking.digest:
         ranked.ranking.save(force_insert=True)
         RankingEntry.objects.bulk_create(ranked.entries)
+        robustness.want(ranked.ranking)
         of_study = Ranking.objects.filter(study=lease.study_id)
         old = of_study.values_list("pk", flat=True)[KEPT_RANKINGS:]
         Ranking.objects.filter(pk__in=list(old)).delete()

@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from matching import services
+from matching import robustness, services
 
 
 @shared_task(ignore_result=True)
@@ -14,6 +14,13 @@ def recompute_ranking(study_id: str) -> None:
 
 
 @shared_task(ignore_result=True)
+def compute_robustness(ranking_id: str) -> None:
+    """Work out how sure a ranking is if that is due and nobody else is at it."""
+    robustness.compute(uuid.UUID(ranking_id))
+
+
+@shared_task(ignore_result=True)
 def sweep() -> None:
-    """Find the rankings that are behind, whatever became of their hints."""
+    """Find the work that is behind, whatever became of its hints."""
     services.sweep()
+    robustness.sweep()
