@@ -12,7 +12,7 @@ from matching.engine.inputs import Floats
 from matching.engine.prepared import DAYS_PER_YEAR
 
 RECENCY_HALF_LIFE_YEARS: Final = 2.0
-NEIGHBOURS: Final = 25
+NEIGHBOURS: Final = 5
 TIE_BREAK: Final = 1e-6
 """What popularity counts where a baseline itself says nothing."""
 

@@ -41,6 +41,7 @@ PAIR_COLUMNS: Final = (
     "intervention_types",
 )
 TRIAL_FIELDS: Final = ("nct_id", "start_date", "lead_sponsor", "cro_found")
+_WHOLE = re.compile(r"\d+(?:\.0*)?", re.ASCII)
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 
@@ -326,6 +327,6 @@ def _count(place: str, row: Mapping[str, Any], name: str) -> float:
     text = _text(row, name)
     if text.lower() in NOT_SAID:
         return math.nan
-    if not text.isascii() or not text.isdigit():
+    if not _WHOLE.fullmatch(text):
         raise BacktestFileError(f"{place}: {name} {text!r} is no whole number.")
     return float(text)

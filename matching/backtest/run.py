@@ -23,7 +23,7 @@ from matching.backtest.world import (
     World,
 )
 from matching.engine import evidence
-from matching.engine.inputs import Bools, Floats
+from matching.engine.inputs import Bools, Floats, Ints, Need
 
 PORTAL, DEFAULT, CRITERIA = "portal", "portal_default", "portal_criteria"
 RANDOM: Final = "random"
@@ -85,6 +85,7 @@ class Report:
     metrics: dict[str, dict[str, float]]
     intervals: dict[str, dict[str, tuple[float, float]]]
     ratio_to_popularity: dict[str, dict[str, Any]]
+    portal_is_ahead_by: dict[str, dict[str, Any]]
     slices: dict[str, dict[str, Any]]
     places: list[dict[str, Any]]
 
@@ -186,7 +187,7 @@ def rankings(
     return found | {name: made(frozen, study) for name, made in BASELINES.items()}
 
 
-def method_scores(frozen: Frozen, need: engine.inputs.Need) -> Floats:
+def method_scores(frozen: Frozen, need: Need) -> Floats:
     """Return what orders CROs by the method: group, score and its lower end."""
     ranking = engine.rank(frozen.prepared, need)
     return np.stack([-ranking.group, ranking.score, ranking.score_low], axis=1)
@@ -238,6 +239,9 @@ def report(
         ratio_to_popularity={
             "all": _ratios(gains, counts, everything),
             "full and mid": _ratios(gains, counts, is_full_or_mid),
+        },
+        portal_is_ahead_by={
+            name: _ahead(gains, counts, name) for name in LABELS if name != PORTAL
         },
         slices={
             group: {
@@ -302,7 +306,7 @@ def _gains(name: str, cases: Sequence[Case]) -> dict[str, Floats]:
 
 
 def _summary(
-    gains: Mapping[str, Mapping[str, Floats]], counts: metrics.Ints, is_in: Bools
+    gains: Mapping[str, Mapping[str, Floats]], counts: Ints, is_in: Bools
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, tuple[float, float]]]]:
     means = {
         metric: {name: float(of[metric][is_in].mean()) for name, of in gains.items()}
@@ -322,7 +326,7 @@ def _summary(
 
 def _slice(
     gains: Mapping[str, Mapping[str, Floats]],
-    counts: metrics.Ints,
+    counts: Ints,
     cases: Sequence[Case],
     is_in: Bools,
 ) -> dict[str, Any]:
@@ -337,7 +341,7 @@ def _slice(
 
 
 def _ratios(
-    gains: Mapping[str, Mapping[str, Floats]], counts: metrics.Ints, is_in: Bools
+    gains: Mapping[str, Mapping[str, Floats]], counts: Ints, is_in: Bools
 ) -> dict[str, Any]:
     """Return each ranking's MRR over that of popularity, with its interval."""
     counts = counts[:, is_in]
@@ -360,6 +364,17 @@ def _ratios(
             }
             for name in gains
         }
+
+
+def _ahead(
+    gains: Mapping[str, Mapping[str, Floats]], counts: Ints, name: str
+) -> dict[str, Any]:
+    """Return the MRR of the learnt ranking less another's, pair by pair."""
+    apart = gains[PORTAL]["mrr"] - gains[name]["mrr"]
+    return {
+        "value": float(apart.mean()),
+        "interval": metrics.interval(metrics.resampled_means(apart, counts)),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -42,6 +42,16 @@ def lines(report: Report) -> Iterator[str]:
                     for name, one in ratios.items()
                 ],
             )
+    yield ""
+    yield f"MRR of {LABELS[PORTAL]} less that of the others, pair by pair:"
+    yield ""
+    yield from _table(
+        ["ranking", "ahead by"],
+        [
+            [LABELS[name], _with_interval(one["value"], one["interval"])]
+            for name, one in report.portal_is_ahead_by.items()
+        ],
+    )
     for group, members in report.slices.items():
         yield ""
         yield f"MRR by {group}:"
@@ -68,7 +78,7 @@ def _slice_row(name: str, one: dict[str, Any]) -> list[str]:
 
 def _with_interval(value: float, ends: tuple[float, float], digits: int = 3) -> str:
     low, high = ends
-    return f"{value:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -29,15 +29,6 @@ NO_DISEASE: Final = frozenset({"disease", "syndrome"})
 HEALTHY_VOLUNTEERS: Final = "healthy-volunteers"
 _HEALTHY = re.compile(r"\bhealthy\b|\bpharmacokinetics?\b|\bbioequivalence\b")
 _IN_BRACKETS = re.compile(r"\s*[(\[][^)\]]*[)\]]")
-_LEGAL_FORM = re.compile(
-    r"\b(?:inc|incorporated|ltd|limited|llc|corp|corporation|gmbh|co|company|plc|ag|"
-    r"s a|s p a|b v|n v|a s|sa|spa|bv|nv|oy|ab|kg|kk)\b"
-)
-
-
-def sponsor_key(name: str) -> str:
-    """Reduce a sponsor's name to what makes it the same: no case, no legal form."""
-    return " ".join(_LEGAL_FORM.sub(" ", lookup_key(name)).split())
 
 
 def is_about_healthy(conditions: Iterable[str]) -> bool:

@@ -13,13 +13,13 @@ from typing import Final
 
 import numpy as np
 
+from catalog.identity.names import core_name
 from matching import engine
 from matching.backtest.records import Pair, Records, Trial
 from matching.backtest.words import (
     HEALTHY_VOLUNTEERS,
     Words,
     is_about_healthy,
-    sponsor_key,
 )
 from matching.engine import inputs
 from matching.engine.evidence import HEALTHY, PATIENTS, Evidence, Study, Traits
@@ -29,8 +29,8 @@ from sponsors.criteria import DEFAULT_WEIGHTS
 UNITS: Final = ("group", "brand")
 """Whom to rank: CROs as groups of today, or by the name of the trial's day."""
 
-LARGE_SPONSOR_TRIALS, MID_SPONSOR_TRIALS = 50, 5
-"""Earlier trials of these files that make a lead sponsor large or mid-sized."""
+LARGE_SPONSOR_TRIALS, MID_SPONSOR_TRIALS = 50, 10
+"""Earlier trials that make a lead sponsor large or mid-sized, as in an import."""
 
 IMPORTANCE: Final = inputs.IMPORTANCES.index("high")
 
@@ -94,7 +94,7 @@ class World:
             }
         )
         key_of = {
-            name: sponsor_key(name)
+            name: core_name(name)
             for name in {trial.lead_sponsor for trial in records.trials.values()}
         }
         sponsors = {key: i for i, key in enumerate(sorted({*key_of.values()} - {""}))}

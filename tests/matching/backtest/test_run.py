@@ -62,6 +62,9 @@ def test_a_near_cro_stands_first_and_an_unknown_one_nowhere(tmp_path, words):
     assert found.metrics["mrr"]["portal"] == 0.5
     assert found.metrics["mrr"]["random"] == pytest.approx((1 + 1 / 2) / 2 / 2)
     assert found.ratio_to_popularity["all"]["portal"]["value"] == 1.0
+    ahead = found.portal_is_ahead_by
+    assert ahead["popularity"] == {"value": 0.0, "interval": (0.0, 0.0)}
+    assert ahead["random"]["value"] == pytest.approx(0.5 - 0.375)
 
 
 def test_parts_of_the_pairs_add_up_to_all(tmp_path, words):

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.services import imports
+from matching.backtest import world as world_module
 from matching.backtest.world import World
 from matching.engine.evidence import HEALTHY, PATIENTS
 from tests.matching.backtest.register import pair, read, trial
@@ -65,6 +67,11 @@ def test_sponsors_are_sized_by_what_they_led_before(tmp_path, words):
     world = World(read(tmp_path, [*early, *late, held], [pair(held, "A")]), words)
 
     assert world.need(held["nct_id"]).sponsor_size == 1  # small: four earlier trials
+
+
+def test_sponsors_are_sized_as_an_import_sizes_them():
+    assert imports.LARGE_SPONSOR == world_module.LARGE_SPONSOR_TRIALS
+    assert imports.MID_SPONSOR == world_module.MID_SPONSOR_TRIALS
 
 
 def test_the_need_is_read_from_the_record_alone(tmp_path, words):
