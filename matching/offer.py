@@ -85,9 +85,10 @@ def standing(study_id: uuid.UUID, cros: Sequence[CRO], *, on: dt.date) -> Standi
         return Standing()
     if not spec.requirements:
         return Standing(problem="This study asks for nothing yet. Add what it needs.")
+    catalogue = snapshot.current()  # one state of it for both questions
     try:
-        as_musts = _entries(_all_musts(spec), cros, on)
-        weighed = _entries(spec, cros, on)
+        as_musts = _entries(_all_musts(spec), cros, catalogue, on)
+        weighed = _entries(spec, cros, catalogue, on)
     except ValidationError as error:
         return Standing(problem=" ".join(error.messages))
     parameters = as_musts[0]
@@ -139,10 +140,9 @@ def _all_musts(spec: NeedSpec) -> NeedSpec:
 
 
 def _entries(
-    spec: NeedSpec, cros: Sequence[CRO], on: dt.date
+    spec: NeedSpec, cros: Sequence[CRO], catalogue: snapshot.Snapshot, on: dt.date
 ) -> tuple[dict[str, Any], dict[int, RankingEntry]]:
     """Rank for a need; return its parameters and the entries of these CROs by key."""
-    catalogue = snapshot.current()
     need = features.need(catalogue, spec, on)
     prepared = features.prepared(catalogue)
     try:

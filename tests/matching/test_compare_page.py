@@ -170,7 +170,7 @@ def test_a_study_costs_as_many_queries_for_one_as_for_six(
     client.force_login(member.user)
     get(client, *(cro.slug for cro in cros), study=study.pk)  # the arrays are loaded
 
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(35):
         page(client, *(cro.slug for cro in cros), study=study.pk)
 
 
