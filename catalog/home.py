@@ -53,6 +53,16 @@ TILE_SCHEMES = {
 FACET_OF_SCHEME = {scheme: facet for facet, scheme in SCHEME_OF_FACET.items()}
 TILES_SHOWN = 12
 """Tiles of one list on the home page; the others are in the filters."""
+FIRST = {
+    "region": ("europe", "americas", "asia", "oceania", "africa"),
+}
+"""What stands first in a list, as people look for it: continents, then clusters."""
+ONLY_IN_FILTERS = {
+    "therapeutic_area": frozenset({"c23"}),
+    "region": frozenset({"ich-founding"}),
+}
+"""Top terms nobody begins a search with, though a filter needs them: signs and
+symptoms are no area a sponsor works in, and ICH regions are no place."""
 
 
 def overview(*, on: dt.date) -> Overview:
@@ -128,12 +138,20 @@ def _tile_group(
         )
         for top in tops
     ]
-    shown = tiles
-    if len(tiles) > TILES_SHOWN:
-        shown = sorted(tiles, key=lambda tile: (-tile.n_cros, tile.label))[:TILES_SHOWN]
+    hidden = ONLY_IN_FILTERS.get(scheme, frozenset())
+    shown = [tile for tile in tiles if tile.code not in hidden]
+    first = FIRST.get(scheme, ())
+    if first or len(shown) > TILES_SHOWN:
+        shown.sort(
+            key=lambda tile: (
+                first.index(tile.code) if tile.code in first else len(first),
+                -tile.n_cros,
+                tile.label,
+            )
+        )
     return TileGroup(
         parameter=FACET_OF_SCHEME[scheme],
         title=title,
-        tiles=shown,
-        n_more=len(tiles) - len(shown),
+        tiles=shown[:TILES_SHOWN],
+        n_more=len(tiles) - len(shown[:TILES_SHOWN]),
     )

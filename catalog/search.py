@@ -110,7 +110,7 @@ BAND_LABELS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 SORT_LABELS: Final[Mapping[str, str]] = {
-    "relevance": "Known matches first",
+    "relevance": "Evidence, then name",
     "name": "Name",
     "trials": "Registered trials",
     "countries": "Countries",

@@ -99,7 +99,7 @@ class EntryView:
 
     @property
     def group_words(self) -> str:
-        return GROUP_WORDS[self.group]
+        return GROUP_WORDS[self.group] if self.gates else NO_GATES
 
     @property
     def all_met_label(self) -> str:
@@ -249,10 +249,11 @@ GROUP_SLUGS = {
 }
 GROUP_WORDS = {
     Group.ELIGIBLE: "every must-have is met",
-    Group.CONDITIONAL: "nothing fails, something has to be asked",
+    Group.CONDITIONAL: "fails no must-have, but of one or more nobody has said yet",
     Group.NEAR_MISS: "fails exactly one must-have",
     Group.EXCLUDED: "fails more than one must-have",
 }
+NO_GATES = "the study has no must-have"
 
 
 @dataclass(frozen=True)

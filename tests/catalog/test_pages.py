@@ -128,6 +128,20 @@ def test_home_counts_anew_when_the_catalogue_changes(client):
     assert "<dd>2</dd>" in page(client, "home")
 
 
+def test_home_begins_with_continents_and_leaves_out_what_is_no_place(client):
+    for code in ("ich-founding", "eu", "africa", "europe"):
+        region = TermFactory.create(scheme__code="region", code=code, label=code)
+        ClaimFactory.create_batch(3 if code == "eu" else 1, term=region)
+    cache.clear()
+    regions = next(
+        group
+        for group in client.get(reverse("home")).context["overview"].groups
+        if group.parameter == "region"
+    )
+    assert [tile.code for tile in regions.tiles] == ["europe", "africa", "eu"]
+    assert regions.n_more == 1
+
+
 def test_home_without_a_catalogue_says_so(client):
     assert "The catalogue is empty" in page(client, "home")
 

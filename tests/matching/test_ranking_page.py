@@ -101,6 +101,19 @@ def test_groups_are_counted_and_listed(client, study):
     assert eligible.name not in only
 
 
+def test_without_must_haves_none_is_said_to_be_met(client, study):
+    cro = CROFactory.create()
+    ranked(study, cro)
+    text = client.get(page_of(study)).text
+    assert cro.name in text
+    assert "the study has no must-have" in text
+    assert "every must-have is met" not in text
+
+    RequirementFactory.create(study=study, importance="must")
+    ranked(study)
+    assert "the study has no must-have" not in client.get(page_of(study)).text
+
+
 def test_an_unknown_group_or_page_shows_what_there_is(client, study):
     (cro,) = market(study, 1)
     for query in ({"group": "nonsense"}, {"page": "-3"}, {"page": "x"}):
