@@ -45,6 +45,10 @@ class RankingQuerySet(models.QuerySet["Ranking"]):
     def visible_to(self, user: "User | AnonymousUser") -> "RankingQuerySet":
         return self.filter(study__in=Study.objects.visible_to(user))
 
+    def newest(self) -> "RankingQuerySet":
+        """Keep the newest of each study."""
+        return self.order_by("study_id", "-computed_at", "pk").distinct("study_id")
+
 
 class Ranking(models.Model):
     """The CROs ranked for one version of a study. Never changed once written."""

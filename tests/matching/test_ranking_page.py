@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog.choices import Tier
 from catalog.models import Source
 from matching import presentation, services
-from matching.models import MAX_ATTEMPTS, RankingWork
+from matching.models import MAX_ATTEMPTS, Ranking, RankingWork
 from matching.selectors import ranking_page, ranking_status
 from sponsors.choices import Role
 from sponsors.models import Membership, Study
@@ -262,3 +262,39 @@ def test_who_is_not_signed_in_is_asked_to(client, study):
     response = client.get(page_of(study))
     assert response.status_code == 302
     assert reverse("accounts:login") in response.url
+
+
+def standing(client, study):
+    """What the list of studies says of a study's ranking."""
+    text = client.get(reverse("sponsors:study-list")).text
+    start = text.index(f'id="ranked-{study.pk}"')
+    return text[start : text.index("</td>", start)]
+
+
+def test_the_list_of_studies_says_how_each_ranking_stands(client, member, study):
+    ranked(study, CROFactory.create())
+    Ranking.objects.update(computed_at=timezone.now() - dt.timedelta(minutes=5))
+    ranked(study, CROFactory.create())
+    assert Ranking.objects.filter(study=study).count() == 2
+    assert "now" in standing(client, study)  # of the newest of the two
+
+    failed = StudyFactory.create(sponsor=member.sponsor)
+    announce(failed)
+    RankingWork.objects.filter(study=failed).update(attempts=MAX_ATTEMPTS)
+    never = StudyFactory.create(sponsor=member.sponsor)
+    assert "could not be computed" in standing(client, failed)
+    assert "not ranked yet" in standing(client, never)
+
+
+def test_the_list_of_studies_asks_again_while_one_is_updating(client, member, study):
+    ranked(study, CROFactory.create())
+    behind = StudyFactory.create(sponsor=member.sponsor)
+    announce(behind)
+    text = client.get(reverse("sponsors:study-list")).text
+    assert f'hx-select-oob="#rankings-awaited,#ranked-{behind.pk}"' in text
+    assert "updating" in standing(client, behind)
+
+    assert services.recompute(behind.pk)
+    text = client.get(reverse("sponsors:study-list")).text
+    assert "hx-select-oob" not in text
+    assert "updating" not in standing(client, behind)

@@ -141,7 +141,7 @@ def test_the_list_takes_the_same_queries_for_any_length(
     browser, member, n, django_assert_num_queries
 ):
     StudyFactory.create_batch(n, sponsor=member.sponsor)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         browser.get(LIST)
 
 
