@@ -501,8 +501,19 @@ class TermAdmin(VocabularyAdmin):
     autocomplete_fields = ["scheme", "parent", "broader", "replaced_by"]
 
 
+class TrialRoleForm(forms.ModelForm):
+    """A role; what a curator makes or corrects is marked as theirs."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if self.has_changed():
+            self.instance.is_by_hand = True
+        return data
+
+
 class TrialRoleInline(TabularInline):
     model = TrialRole
+    form = TrialRoleForm
     extra = 0
     hide_title = True
     autocomplete_fields = ["cro"]
@@ -540,8 +551,12 @@ class TrialAdmin(AnnouncingAdmin):
 
 @admin.register(TrialRole)
 class TrialRoleAdmin(AnnouncingAdmin):
-    list_display = ["cro", "trial", "kind", "name_as_written", "certainty"]
-    list_filter = ["kind"]
+    form = TrialRoleForm
+    list_display = [
+        "cro", "trial", "kind", "name_as_written", "certainty", "is_by_hand",
+    ]  # fmt: skip
+    list_filter = ["kind", "is_by_hand"]
+    readonly_fields = ["is_by_hand"]
     list_select_related = ["cro", "trial"]
     search_fields = ["cro__name", "trial__registry_id", "name_as_written"]
     date_hierarchy = "trial__start_date"

@@ -181,6 +181,13 @@ class TrialRole(models.Model):
     certainty = models.FloatField(
         default=1.0, help_text="How sure the name is this CRO, 0 to 1."
     )
+    is_by_hand = models.BooleanField(
+        "entered by hand",
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="A curator made or corrected it; imports leave it alone.",
+    )
 
     objects = TrialRoleQuerySet.as_manager()
 

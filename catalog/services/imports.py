@@ -292,6 +292,8 @@ CHILDREN = (
         "cro_ids, role_kinds, role_names, role_certainties",
     ),
 )
+KEPT = {"catalog_trialrole": " AND NOT is_by_hand"}
+"""What of a changed record's rows is not the import's own."""
 SIZE = """
     WITH led AS (
         SELECT sponsor_key, count(*) AS n FROM catalog_trial
@@ -364,11 +366,13 @@ def _write_trials() -> set[int]:
             cursor.execute(
                 f"DELETE FROM {table} USING picked"
                 " WHERE verdict = 'changed' AND trial_id = kept_id"
+                f"{KEPT.get(table, '')}"
             )
             cursor.execute(
                 f"INSERT INTO {table} (trial_id, {columns}) SELECT kept_id, found.*"
                 f" FROM picked, unnest({arrays}) AS found"
                 " WHERE verdict IN ('new', 'changed') ORDER BY kept_id"
+                " ON CONFLICT DO NOTHING"  # a curator's row says the same
             )
     return cros
 

@@ -293,6 +293,19 @@ def test_an_edited_role_is_announced(client, curator, announced):
     assert_announced(announced, role.cro)
 
 
+def test_a_role_is_marked_as_a_curators_when_they_change_it(client, curator):
+    role = TrialRoleFactory.create(kind="collaborator")
+    address = url("trialrole", "change", role.pk)
+
+    post(client, address)
+    role.refresh_from_db()
+    assert not role.is_by_hand
+
+    post(client, address, kind="official")
+    role.refresh_from_db()
+    assert role.is_by_hand
+
+
 def test_a_refused_edit_announces_nothing(client, curator, announced):
     claim = ClaimFactory.create()
     address = url("claim", "change", claim.pk)

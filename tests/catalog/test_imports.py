@@ -178,6 +178,25 @@ def test_a_newer_version_replaces_what_hangs_on_the_trial(research, run_import):
     assert calls == [[research.pk]]
 
 
+def test_a_newer_version_leaves_alone_what_a_curator_entered(research, run_import):
+    run_import(study(1))
+    other = CROFactory.create(is_fictional=False)
+    trial = Trial.objects.get()
+    by_hand = TrialRoleFactory.create(trial=trial, cro=other, is_by_hand=True)
+    TrialRole.objects.filter(cro=research).update(is_by_hand=True, certainty=0.6)
+
+    run_import(study(1, version="2026-02-01"))
+    gone = study(1, version="2026-03-01")
+    gone["protocolSection"]["sponsorCollaboratorsModule"]["collaborators"] = []
+    run_import(gone, name="gone.jsonl")
+
+    kept = TrialRole.objects.order_by("certainty")
+    assert [(role.cro, role.certainty) for role in kept] == [
+        (research, 0.6),
+        (other, by_hand.certainty),
+    ]
+
+
 def test_an_older_version_never_overwrites_a_newer_one(research, run_import):
     run_import(study(1, version="2026-02-01"))
 
