@@ -10,6 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -146,6 +147,11 @@ def decision_of_stored(ranking: Ranking) -> tuple[Decision, list[RankingEntry]]:
         ranking.entries.in_the_running().order_by("position").defer("reasons", "gates")
     )
     entries = list(kept[:N_CROS])
+    return decision_between(ranking, entries), entries
+
+
+def decision_between(ranking: Ranking, entries: Sequence[RankingEntry]) -> Decision:
+    """Return the decision between some entries of a ranking, in the order given."""
     leaves = ranking.parameters["leaves"]
     criteria = list(dict.fromkeys(leaf["criterion"] for leaf in leaves))
     of = [criteria.index(leaf["criterion"]) for leaf in leaves]
@@ -155,20 +161,17 @@ def decision_of_stored(ranking: Ranking) -> tuple[Decision, list[RankingEntry]]:
         )
         for end in ("low", "value", "high")
     )
-    return (
-        decide(
-            criteria=criteria,
-            weights=np.bincount(of, [leaf["weight"] for leaf in leaves], len(criteria)),
-            criterion=of,
-            share_inside=[leaf["share_inside"] for leaf in leaves],
-            low=low,
-            value=value,
-            high=high,
-            group=[entry.group for entry in entries],
-            place=[entry.position for entry in entries],
-            id=[entry.cro_id for entry in entries],
-        ),
-        entries,
+    return decide(
+        criteria=criteria,
+        weights=np.bincount(of, [leaf["weight"] for leaf in leaves], len(criteria)),
+        criterion=of,
+        share_inside=[leaf["share_inside"] for leaf in leaves],
+        low=low,
+        value=value,
+        high=high,
+        group=[entry.group for entry in entries],
+        place=[entry.position for entry in entries],
+        id=[entry.cro_id for entry in entries],
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from matching import compare, views
+from matching import compare, views, whatif
 
 app_name = "matching"
 urlpatterns = [
@@ -16,5 +16,6 @@ urlpatterns = [
         views.refresh,
         name="ranking-refresh",
     ),
+    path("studies/<uuid:study_id>/ranking/what-if/", whatif.page, name="what-if"),
     path("studies/<uuid:study_id>/ranking/why/<slug:slug>/", views.why, name="why"),
 ]

@@ -66,6 +66,7 @@ PAGES = {
         "/cros/compare/?cro=baltica&cro=empty&cro=nobody&study={study}",
     ],
     "matching:ranking": ["/studies/{study}/ranking/", "/studies/{blank}/ranking/"],
+    "matching:what-if": ["/studies/{study}/ranking/what-if/"],
     "matching:why": ["/studies/{study}/ranking/why/baltica/"],
     "sponsors:study-list": ["/studies/"],
     "sponsors:study-create": ["/studies/new/"],
