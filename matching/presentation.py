@@ -8,6 +8,7 @@ from django.core.paginator import Page
 from django.urls import reverse
 
 from catalog.models import CRO, Claim
+from matching.certainty import Certainty, Chance, Tie
 from matching.models import (
     KEPT_NEAR_MISSES,
     KEPT_PLACES,
@@ -92,6 +93,8 @@ class EntryView:
     contributions: Sequence[float]  # per criterion, in the ranking's order
     leaves: Sequence[LeafLine]
     gates: Sequence[GateChip]
+    chance: Chance | None = None
+    tie: Tie | None = None
 
     @property
     def group_slug(self) -> str:
@@ -184,7 +187,9 @@ def _gates(ranking: Ranking, entry: RankingEntry) -> list[GateChip]:
     ]
 
 
-def entry_view(ranking: Ranking, entry: RankingEntry) -> EntryView:
+def entry_view(
+    ranking: Ranking, entry: RankingEntry, certainty: Certainty | None = None
+) -> EntryView:
     """Make a stored entry ready to show; its `cro` must be loaded."""
     leaves = leaf_lines(ranking, entry)
     return EntryView(
@@ -199,6 +204,8 @@ def entry_view(ranking: Ranking, entry: RankingEntry) -> EntryView:
         contributions=_contributions(ranking, leaves),
         leaves=leaves,
         gates=_gates(ranking, entry),
+        chance=certainty.chances.get(entry.cro_id) if certainty else None,
+        tie=certainty.tie_of(entry.cro_id) if certainty else None,
     )
 
 
@@ -291,7 +298,13 @@ def counts(ranking: Ranking) -> dict[Group, int]:
     }
 
 
-def places(ranking: Ranking, group: Group | None, kept: Page, may_edit: bool) -> Places:
+def places(
+    ranking: Ranking,
+    group: Group | None,
+    kept: Page,
+    may_edit: bool,
+    certainty: Certainty | None = None,
+) -> Places:
     """Lay out a page of kept entries; `group` None shows all groups in order."""
     numbers = counts(ranking)
     total = sum(numbers.values())
@@ -302,7 +315,7 @@ def places(ranking: Ranking, group: Group | None, kept: Page, may_edit: bool) ->
     return Places(
         tabs=tabs,
         current_tab="All" if group is None else group.label,
-        entries=[entry_view(ranking, entry) for entry in kept],
+        entries=[entry_view(ranking, entry, certainty) for entry in kept],
         note=_kept_note(
             group,
             shown,

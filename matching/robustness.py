@@ -99,6 +99,13 @@ def want_again(*, ranking: Ranking) -> bool:
     return True
 
 
+@transaction.atomic
+def start(*, ranking: Ranking) -> None:
+    """Ask by hand: take up what was stopped, or begin what nobody asked for yet."""
+    if not want_again(ranking=ranking):
+        want(ranking)
+
+
 def compute(ranking_id: uuid.UUID) -> bool:
     """Do the work on one ranking if it is due; True if a result was published.
 

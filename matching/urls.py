@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from matching import compare, views, whatif
+from matching import certainty_pages, compare, views, whatif
 
 app_name = "matching"
 urlpatterns = [
@@ -17,5 +17,20 @@ urlpatterns = [
         name="ranking-refresh",
     ),
     path("studies/<uuid:study_id>/ranking/what-if/", whatif.page, name="what-if"),
+    path(
+        "studies/<uuid:study_id>/ranking/certainty/",
+        certainty_pages.certainty,
+        name="certainty",
+    ),
+    path(
+        "studies/<uuid:study_id>/ranking/certainty/cancel/",
+        certainty_pages.cancel,
+        name="certainty-cancel",
+    ),
+    path(
+        "studies/<uuid:study_id>/ranking/certainty/start/",
+        certainty_pages.start,
+        name="certainty-start",
+    ),
     path("studies/<uuid:study_id>/ranking/why/<slug:slug>/", views.why, name="why"),
 ]

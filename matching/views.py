@@ -8,13 +8,15 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import reswap, retarget
 
 from catalog.models import CRO
 from cro_portal.accounts.models import User
 from cro_portal.common.htmx import HtmxRequest, render_page
 from matching import presentation, selectors, services
+from matching.certainty import certainty_of
 from sponsors.models import Study
 from sponsors.services import ARCHIVED
 
@@ -23,14 +25,14 @@ MAX_SOUGHT = 200
 MAX_FOUND = 8
 
 
-def _study(request: HttpRequest, study_id: UUID) -> Study:
+def visible_study(request: HttpRequest, study_id: UUID) -> Study:
     """Somebody else's study is not found."""
     return get_object_or_404(
         Study.objects.visible_to(request.user).select_related("sponsor"), pk=study_id
     )
 
 
-def _may_edit(request: HttpRequest, study: Study) -> bool:
+def may_edit_study(request: HttpRequest, study: Study) -> bool:
     editable = Study.objects.editable_by(request.user).current()
     return editable.filter(pk=study.pk).exists()
 
@@ -38,7 +40,8 @@ def _may_edit(request: HttpRequest, study: Study) -> bool:
 def _address(request: HttpRequest) -> str:
     """The page's own address to ask again, without what it had seen."""
     query = request.GET.copy()
-    query.pop("seen", None)
+    for name in ("seen", "certainty"):
+        query.pop(name, None)
     return f"{request.path}?{query.urlencode()}"
 
 
@@ -46,11 +49,12 @@ def _address(request: HttpRequest) -> str:
 @require_GET
 def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
     """CROs ranked for a study: counts by group, then the entries, 25 a page."""
-    study = _study(request, study_id)
+    study = visible_study(request, study_id)
     page = selectors.ranking_status(study)
     if request.htmx and request.GET.get("seen") == page.token:
         return HttpResponse(status=204)  # nothing new: htmx leaves the page as it is
-    may_edit = _may_edit(request, study)
+    certainty = certainty_of(page.ranking) if page.ranking else None
+    may_edit = may_edit_study(request, study)
     sought = request.GET.get("find", "").strip()[:MAX_SOUGHT].replace("\0", "")
     found = list(CRO.objects.listed().named(sought)[:MAX_FOUND]) if sought else []
     if len(found) == 1 and page.ranking:
@@ -62,7 +66,11 @@ def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
         "sought": sought,
         "found": found,
         "address": _address(request),
+        "certainty": certainty,
     }
+    asks_for_certainty = bool(request.htmx and "certainty" in request.GET)
+    if asks_for_certainty and certainty and certainty.is_pending:
+        return render(request, "matching/_certainty_state.html", context)
     if page.ranking:
         group = presentation.group_of(request.GET.get("group", ""))
         kept = page.ranking.entries.for_list(group)
@@ -71,19 +79,24 @@ def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
             "criteria": page.ranking.parameters["criteria"],
             "gates": page.ranking.parameters["gates"],
             "relaxation": page.ranking.parameters["relaxation"],
-            "places": presentation.places(page.ranking, group, entry_page, may_edit),
+            "places": presentation.places(
+                page.ranking, group, entry_page, may_edit, certainty
+            ),
             "entry_page": entry_page,
         }
-    return render_page(
+    response = render_page(
         request, "matching/ranking.html", context, partial="ranking_body"
     )
+    if asks_for_certainty:  # it is there: the places are shown anew with it
+        response = reswap(retarget(response, "#ranking"), "innerHTML")
+    return response
 
 
 @login_required
 @require_GET
 def why(request: HtmxRequest, study_id: UUID, slug: str) -> HttpResponse:
     """All reasons for one CRO's place, each linked to its claims and trials."""
-    study = _study(request, study_id)
+    study = visible_study(request, study_id)
     page = selectors.ranking_status(study)
     if page.ranking is None:
         return redirect("matching:ranking", study_id=study.pk)
@@ -117,10 +130,10 @@ def why(request: HtmxRequest, study_id: UUID, slug: str) -> HttpResponse:
 @require_POST
 def refresh(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Ask for a fresh ranking; also the way out of a failed one."""
-    study = _study(request, study_id)
+    study = visible_study(request, study_id)
     if study.archived_at is not None:
         raise PermissionDenied(ARCHIVED)
-    if not _may_edit(request, study):
+    if not may_edit_study(request, study):
         raise PermissionDenied("Your role may read this study, but not change it.")
     services.request_run(study=study, by=cast(User, request.user))
     messages.info(request, "The ranking is being computed again.")

@@ -215,3 +215,93 @@ def line(
         return Line(points, None, 0.0, None, height)
     bottom, middle, top = (y(value) for value in band)
     return Line(points, top, max(2.0, round(bottom - top, 2)), middle, height)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A row of a span chart as it is asked for.
+
+    `pieces` are (kind, start, end) in the chart's own units, in the order they
+    are drawn; `words` stand at the end of the row.
+    """
+
+    label: str
+    words: str
+    pieces: Sequence[tuple[str, float, float]]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a row as it is drawn: percent of the width."""
+
+    kind: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class SpanRow:
+    """A row as it is drawn: words at `words_y`, pieces below from `y` on."""
+
+    label: str
+    words: str
+    pieces: Sequence[Piece]
+    words_y: float
+    y: float
+
+
+@dataclass(frozen=True)
+class SpanChart:
+    """Lying pieces on one scale, and upright lines at (place, kind)."""
+
+    rows: Sequence[SpanRow]
+    lines: Sequence[tuple[float, str]]
+    height: float
+    bar_height: float
+
+
+def spans(
+    rows: Sequence[Span],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    lines: Sequence[tuple[float, str]] = (),
+    row_height: float = 38.0,
+    bar_height: float = 12.0,
+    thinnest: float = 0.5,
+) -> SpanChart:
+    """Lay pieces out on one scale: bands, waterfalls, stacked shares, tornadoes.
+
+    Without `low` and `high` the scale spans all pieces and lines. A piece that
+    ends where it starts is drawn `thinnest` percent wide; it may run backwards.
+    """
+    numbers = [end for row in rows for _, *ends in row.pieces for end in ends]
+    numbers += [place for place, _ in lines]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError("a chart shows finite numbers only")
+    least = min(numbers, default=0.0) if low is None else low
+    span = ((max(numbers, default=1.0) if high is None else high) - least) or 1.0
+
+    def x(number: float) -> float:
+        return min(max(100 * (number - least) / span, 0.0), 100.0)
+
+    def piece(kind: str, start: float, end: float) -> Piece:
+        left, right = sorted((x(start), x(end)))
+        width = max(right - left, thinnest)
+        return Piece(kind, round(min(left, 100 - width), 3), round(width, 3))
+
+    return SpanChart(
+        rows=[
+            SpanRow(
+                row.label,
+                row.words,
+                [piece(*one) for one in row.pieces],
+                words_y=i * row_height + 13,
+                y=i * row_height + 19,
+            )
+            for i, row in enumerate(rows)
+        ],
+        lines=[(round(x(place), 3), kind) for place, kind in lines],
+        height=len(rows) * row_height,
+        bar_height=bar_height,
+    )

@@ -67,6 +67,7 @@ PAGES = {
     ],
     "matching:ranking": ["/studies/{study}/ranking/", "/studies/{blank}/ranking/"],
     "matching:what-if": ["/studies/{study}/ranking/what-if/"],
+    "matching:certainty": ["/studies/{study}/ranking/certainty/"],
     "matching:why": ["/studies/{study}/ranking/why/baltica/"],
     "sponsors:study-list": ["/studies/"],
     "sponsors:study-create": ["/studies/new/"],
@@ -85,6 +86,8 @@ NO_PAGES = {
     "catalog:suggest",  # a part of a page
     "catalog:tray",
     "healthz",  # for machines
+    "matching:certainty-cancel",
+    "matching:certainty-start",
     "matching:cro-compare-csv",
     "matching:cro-compare-suggest",
     "matching:cro-compare-xlsx",

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.choices import Tier
 from catalog.models import Source
-from matching import presentation, services
+from matching import presentation, robustness, services
 from matching.models import MAX_ATTEMPTS, Ranking, RankingWork
 from matching.selectors import ranking_page, ranking_status
 from sponsors.choices import Role
@@ -123,7 +123,7 @@ def test_an_unknown_group_or_page_shows_what_there_is(client, study):
 @pytest.mark.parametrize("n", [1, 20])
 def test_queries_do_not_grow_with_rows(client, study, n, django_assert_num_queries):
     market(study, n)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(page_of(study))
 
 
@@ -154,6 +154,7 @@ def test_updating_polls_its_own_part_and_stops(client, study):
     assert "every 1s" in part
     assert "<html" not in part
     assert services.recompute(study.pk)
+    assert robustness.compute(Ranking.objects.get().pk)
     assert "every 1s" not in client.get(page_of(study)).text
 
 
