@@ -7,6 +7,7 @@ from django.urls import include, path
 from catalog import views as catalog_views
 from cro_portal import health
 from cro_portal.common.gallery import gallery
+from matching.evidence_page import evidence
 from matching.method_page import method
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", include("catalog.urls")),
     path("accounts/", include("cro_portal.accounts.urls")),
     path("method/", method, name="method"),
+    path("evidence/", evidence, name="evidence"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("studies/", include("sponsors.urls")),

@@ -45,7 +45,7 @@ def load_directory(*, path: Path = FILE, dry_run: bool = False) -> DirectoryRepo
 
     What the file states of an organization it has the last word on: name, web
     address, summary, status, successor. Names that curators added stay. Who took
-    another over gets its name as a former one, so that a search finds it. A second
+    another over gets its names as former ones, so that a search finds it. A second
     run changes nothing and announces nothing. With `dry_run` nothing is written.
 
     Raises
@@ -139,9 +139,18 @@ def _wanted_aliases(
             key = (row.slug, name.kind, name.text)
             wanted.setdefault(key, (name, _source_of(name, row)))
         for owner in _owners(row, by_slug):
-            former = Name(row.name, AliasKind.FORMER, None, row.succeeded_on)
-            wanted.setdefault((owner.slug, former.kind, former.text), (former, source))
+            for text in (row.name, *_earlier_names(row)):
+                former = Name(text, AliasKind.FORMER, None, row.succeeded_on)
+                key = (owner.slug, former.kind, former.text)
+                wanted.setdefault(key, (former, source))
     return wanted
+
+
+def _earlier_names(row: DirectoryRow) -> Iterator[str]:
+    """Give the names it bore before, by which people may still look for its owner."""
+    for name in row.names:
+        if name.kind == AliasKind.FORMER:
+            yield name.text
 
 
 def _source_of(name: Name, row: DirectoryRow) -> tuple[str, str]:

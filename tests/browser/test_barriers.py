@@ -39,6 +39,7 @@ DARK_RULES = {"runOnly": ["color-contrast"]}
 PAGES = {
     "home": ["/"],
     "method": ["/method/"],
+    "evidence": ["/evidence/"],
     "accounts:login": ["/accounts/login/"],
     "accounts:password-reset": ["/accounts/password-reset/"],
     "accounts:password-reset-sent": ["/accounts/password-reset/sent/"],

@@ -5,6 +5,7 @@ import datetime as dt
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from catalog.choices import AliasKind, CROStatus
 from catalog.importers.directory import (
@@ -233,3 +234,14 @@ def test_a_page_of_the_successor_tells_mergers_and_labels_what_is_inherited(clie
     tab = client.get("/cros/iqvia/", {"tab": "experience", "inherited": "1"})
     assert tab.status_code == 200
     assert client.get("/cros/quintiles/").status_code == 302
+
+
+@pytest.mark.django_db
+def test_a_search_for_an_earlier_name_of_a_merged_one_finds_its_owner(client):
+    load_directory()
+
+    page = client.get(reverse("catalog:cro-list"), {"q": "PRA International"})
+
+    words = " ".join(page.content.decode().split())
+    assert "“PRA International” is today" in words
+    assert ">ICON</a>" in words
