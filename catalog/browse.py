@@ -299,12 +299,11 @@ def _load_words(index: FacetIndex) -> Mapping[str, Words]:
 
 def read_address(params: QueryDict, query: Query) -> Address:
     view = params.get("view", "")
-    text = " ".join(_printable(params.get("q", "")).split())
     known = {one.name for one in search.FACET_FIELDS}
     return Address(
         choices=query.choices,
         all_of=query.all_of,
-        q=text[: search.TEXT_LENGTH],
+        q=shown_text(params),
         include_unknown=query.include_unknown,
         sort=query.sort,
         view=view if view in VIEWS else "cards",
@@ -320,13 +319,19 @@ def read_address(params: QueryDict, query: Query) -> Address:
     )
 
 
+def shown_text(params: QueryDict) -> str:
+    """Return the words of the search as they stand in its field."""
+    text = " ".join(_printable(params.get("q", "")).split())
+    return text[: search.TEXT_LENGTH]
+
+
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def browse(params: QueryDict) -> Browse:
-    """Gather the page for the parameters of a request."""
-    held = catalogue.current()
+def browse(params: QueryDict, held: catalogue.Held | None = None) -> Browse:
+    """Gather the page for the parameters of a request, from the current catalogue."""
+    held = held or catalogue.current()
     query, problems = search.parse(params, held)
     index, words = held.facets, words_of(held)
     address = read_address(params, query)

@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.html import escape
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from catalog import fragments, search
-from catalog.browse import VIEWS, browse, read_address
+from catalog import catalogue, fragments, search
+from catalog.browse import VIEWS, Browse, browse, read_address, shown_text
+from catalog.catalogue import Held
+from catalog.fragments import Part
 from catalog.index.query import Choice
 from catalog.tray import tray_of
+from cro_portal.common.frames import render_in_frame
 from cro_portal.common.htmx import HtmxRequest
 from cro_portal.common.templates import component, render_fast
 from cro_portal.common.templatetags.ui import page_links
@@ -24,20 +28,48 @@ NOT_FOR_THE_MAP = frozenset({"page", "view"})
 
 @require_safe
 def cro_list(request: HtmxRequest) -> HttpResponse:
-    found = browse(request.GET)
-    address = found.address
+    held = catalogue.current()
     is_part = request.htmx.target == TARGET and not request.htmx.history_restore_request
-    part = render_fast(
+    tray = tray_of(request)
+    found = _part(request.GET, held, is_part=is_part)
+    part = found.for_tray(tray.slugs)
+    if is_part:
+        response = HttpResponse(part)
+        response.headers["HX-Push-Url"] = found.address
+    else:
+        inside = {
+            "part": part,
+            "q": escape(shown_text(request.GET)).encode(),
+            "tray_page": escape(request.get_full_path()).encode(),
+        }
+        shown = tuple((cro.slug, cro.name) for cro in tray.cros)
+        response = render_in_frame(request, "catalog/cro_list.html", inside, also=shown)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def _part(params: QueryDict, held: Held, *, is_part: bool) -> Part:
+    """Return the part for these parameters; it is kept as long as the index."""
+    key = is_part, *sorted((name, *values) for name, values in params.lists())
+    part: Part | None = held.pages.get(key)
+    if part is None:
+        found = browse(params, held)
+        part = _written(params, found, is_part=is_part)
+        if not found.n_gone:
+            held.pages.put(key, part, part.size)
+    return part
+
+
+def _written(params: QueryDict, found: Browse, *, is_part: bool) -> Part:
+    address = found.address
+    text = render_fast(
         "catalog/browse.jinja",
         {
             "browse": found,
             "is_part": is_part,
             "facets": found.facets,
             "rows": fragments.listing(
-                address.view,
-                found.cards,
-                tray_of(request).slugs,
-                found.page.start_index(),
+                address.view, found.cards, found.page.start_index()
             ),
             "views": [
                 (label, replace(address, view=view).url(), view == address.view)
@@ -48,26 +80,19 @@ def cro_list(request: HtmxRequest) -> HttpResponse:
                 for name in found.names
             ],
             "pagination": component(
-                "pagination", **page_links(request, found.page, "CROs")
+                "pagination", **page_links(params, found.page, "CROs")
             ),
-            "map_url": _map_url(request),
+            "map_url": _map_url(params),
             "save_url": reverse("catalog:saved-create"),
         },
     )
-    if is_part:
-        response = HttpResponse(part)
-        response.headers["HX-Push-Url"] = address.url(found.page.number)
-    else:
-        context = {"part": part, "q": address.q}
-        response = render(request, "catalog/cro_list.html", context)
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    return response
+    return Part.of(address.url(found.page.number), text, found.cards)
 
 
-def _map_url(request: HtmxRequest) -> str:
+def _map_url(params: QueryDict) -> str:
     pairs = [
         (name, value)
-        for name, values in request.GET.lists()
+        for name, values in params.lists()
         for value in values
         if name not in NOT_FOR_THE_MAP
     ]

@@ -34,10 +34,13 @@ from catalog.snapshot import State
 from catalog.text import lookup_key
 from catalog.words import NameIndex
 from cro_portal.common.db import one_moment
+from cro_portal.common.recent import Recent
 
 logger = logging.getLogger(__name__)
 
 EPOCH: Final = dt.date(1970, 1, 1)
+ROOM_FOR_PAGES: Final = 16_000_000
+"""Bytes of what is kept by address: some 250 pages of the list."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +173,9 @@ class Kept:
 class Held:
     """An index and what belongs to it.
 
-    `kept` and `derived` are for whoever works something out of the index: by CRO,
-    and of the whole by a name of its own. Neither outlives what it was made of.
+    `kept`, `pages` and `derived` are for whoever works something out of the index: by
+    CRO, by address, and of the whole by a name of its own. None outlives what it was
+    made of.
     """
 
     state: State
@@ -179,6 +183,7 @@ class Held:
     facets: FacetIndex
     names: Names
     kept: Kept = field(default_factory=Kept)
+    pages: Recent[Any] = field(default_factory=lambda: Recent(ROOM_FOR_PAGES))
     derived: dict[Hashable, Any] = field(default_factory=dict)
 
     @cached_property

@@ -9,11 +9,11 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from catalog.choices import ClaimStatus, CROStatus, RoleKind
 from catalog.index.arrays import (
@@ -115,16 +115,36 @@ def _refreshed() -> Snapshot:
                     return fresh
 
 
+STATE_SQL: Final = (
+    "SELECT coalesce(max(version), 0), coalesce(max(vocabulary_version), 0),"
+    " pg_current_xact_id_if_assigned() IS NOT NULL,"
+    " concat((SELECT oid FROM pg_database WHERE datname = current_database()),"
+    " '-', coalesce(max(xmin::text), '0'))"
+    " FROM catalog_catalogstate"
+)
+
+
 def read_state() -> State:
-    """Ask which catalogue there is now: one query."""
+    """Ask which catalogue there is now: one query.
+
+    Where it is the first of a request it also proves that the kept connection still
+    works, instead of the query Django sends for that alone.
+    """
+    database: Any = connection  # the stubs do not know about health checks
+    is_unproven = database.health_check_enabled and not database.health_check_done
+    if database.connection is None or database.in_atomic_block or not is_unproven:
+        return _ask_state()
+    database.health_check_done = True
+    try:
+        return _ask_state()
+    except (OperationalError, InterfaceError):
+        database.close()  # as Django does; the next query connects anew
+        return _ask_state()
+
+
+def _ask_state() -> State:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(max(version), 0), coalesce(max(vocabulary_version), 0),"
-            " pg_current_xact_id_if_assigned() IS NOT NULL,"
-            " concat((SELECT oid FROM pg_database WHERE datname = current_database()),"
-            " '-', coalesce(max(xmin::text), '0'))"
-            " FROM catalog_catalogstate"
-        )
+        cursor.execute(STATE_SQL)
         return State(*cursor.fetchone())
 
 

@@ -6,17 +6,28 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.http import QueryDict
+from django.shortcuts import render
+from django.test import Client
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
-from catalog import catalogue
+from catalog import browse_views, catalogue, fragments
 from catalog.browse import browse
 from catalog.models import CRO, Term
 from catalog.services.claims import announce_change
+from cro_portal.common import frames
 from tests.changes import mark_changed, mark_vocabulary_changed
-from tests.factories import ClaimFactory, CROFactory, TermFactory, TrialRoleFactory
+from tests.factories import (
+    ClaimFactory,
+    CROFactory,
+    TermFactory,
+    TrialRoleFactory,
+    UserFactory,
+)
 from tests.workers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -186,3 +197,120 @@ def test_the_conditions_found_stand_best_first():
 
     (facet,) = [one for one in shown.facets if one.name == "condition"]
     assert [value.code for value in facet.values] == [term.code for term in found]
+
+
+# Whole lists, kept by address
+
+
+def test_an_address_asked_again_is_not_made_again(
+    client, monkeypatch, django_assert_num_queries
+):
+    mark_changed(*CROFactory.create_batch(3))
+    first = rows(page(client, "sort=name&view=cards"))
+    monkeypatch.setattr(browse_views, "browse", None)
+
+    with django_assert_num_queries(1):  # which catalogue it is
+        assert rows(page(client, "view=cards&sort=name")) == first
+
+
+def test_each_visitor_sees_their_own_tray_in_a_kept_list():
+    one, other = CROFactory.create_batch(2)
+    mark_changed(one, other)
+    mine, theirs, nobody = Client(), Client(), Client()
+    theirs.force_login(UserFactory.create())
+    mine.post(reverse("catalog:tray"), {"add": one.slug})
+    theirs.post(reverse("catalog:tray"), {"add": other.slug})
+
+    for _ in range(2):
+        for visitor, chosen in ((mine, [one]), (theirs, [other]), (nobody, [])):
+            text = page(visitor)
+            pressed = re.findall(r'value="([^"]*)" aria-pressed="true"', text)
+            in_tray = re.findall(
+                r'name="remove" value="([^"]*)" class="compare-tray__item', text
+            )
+            assert pressed == in_tray == [cro.slug for cro in chosen]
+
+
+def test_no_token_is_kept():
+    CROFactory.create()
+    visitors = [Client(enforce_csrf_checks=True) for _ in range(2)]
+    texts = [page(visitor) for visitor in visitors]
+    tokens = [set(re.findall(r'csrf-?token": "(\w+)"', text)) for text in texts]
+    secrets = [visitor.cookies["csrftoken"].value for visitor in visitors]
+
+    assert [len(found) for found in tokens] == [1, 1]
+    assert tokens[0] != tokens[1]
+    for found, text in zip(tokens, texts, strict=True):
+        assert set(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', text)) == (
+            found
+        )
+    kept = repr(frames._frames._things) + repr(catalogue.current().pages._things)
+    assert not any(one in kept for one in (*tokens[0], *tokens[1], *secrets))
+    (token,) = tokens[1]
+    change = {"clear": "1", "csrfmiddlewaretoken": token}
+    assert visitors[1].post(reverse("catalog:tray"), change).status_code == 302
+    change["csrfmiddlewaretoken"] = tokens[0].pop()
+    assert visitors[1].post(reverse("catalog:tray"), change).status_code == 403
+
+
+@pytest.mark.parametrize("visitor", ["nobody", "person", "curator"])
+def test_a_page_put_together_is_the_page_rendered(client, monkeypatch, visitor):
+    cro = CROFactory.create(name="Tom & Baltica")
+    mark_changed(cro)
+    if visitor != "nobody":
+        is_staff = visitor == "curator"
+        client.force_login(UserFactory.create(name="<Ada>", is_staff=is_staff))
+    client.post(reverse("catalog:tray"), {"add": cro.slug})
+
+    def rendered(request, name, inside, *, also):
+        context = {key: SafeString(html.decode()) for key, html in inside.items()}
+        return render(request, name, context)
+
+    def text():
+        return re.sub(r"\w{64}", "", page(client, "q=tom+%22%26%3Cb%3E"))
+
+    first, kept = text(), text()
+    monkeypatch.setattr(browse_views, "render_in_frame", rendered)
+
+    assert first == kept == text()
+    assert 'value="tom &quot;&amp;&lt;b&gt;"' in first
+    assert 'name="next" value="/cros/?q=tom+%22%26%3Cb%3E"' in first
+    assert ("&lt;Ada&gt;" in first) == (visitor != "nobody")
+    assert ("Curation" in first) == (visitor == "curator")
+
+
+def test_a_message_is_shown_once_and_to_nobody_else(client):
+    CROFactory.create()
+    page(client)
+    client.post(reverse("catalog:tray"), {"add": "nobody"})
+
+    said = 'class="message message--'
+    assert said in page(client)
+    assert said not in page(client)
+    assert said not in page(Client())
+
+
+def test_a_mark_of_somebody_else_is_only_text(client):
+    CROFactory.create()
+    odd = quote(f"{frames.MARK}part\0 {fragments.SLOT[:5]}\0 \0")
+
+    for _ in range(2):
+        text = client.get(f"/cros/?country={odd}&q={odd}&find={odd}&tray={odd}")
+        assert text.status_code == 200
+        assert 'class="cro-list"' in page(client)
+
+
+def test_what_is_kept_by_address_is_bounded(client, monkeypatch):
+    mark_changed(CROFactory.create())
+    held = catalogue.current()
+    monkeypatch.setattr(held.pages, "room", 100_000)
+
+    for i in range(30):
+        page(client, f"utm={i}")
+
+    assert 1 < len(held.pages) < 30
+    assert held.pages.used <= 100_000
+    assert held.pages.used == sum(
+        sum(map(len, part.pieces)) + sum(len(b) + len(c) for _, b, c in part.buttons)
+        for part, _ in held.pages._things.values()
+    )

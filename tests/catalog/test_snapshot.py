@@ -248,3 +248,27 @@ def test_threads_at_once_each_see_what_was_committed_before_they_asked():
     for reader in readers:
         reader.join()
     assert not wrong
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_question_for_the_state_proves_a_kept_connection(
+    django_assert_num_queries,
+):
+    before = snapshot.read_state()
+    connection.health_check_enabled = True
+    try:
+        connection.health_check_done = False
+        with django_assert_num_queries(1):
+            assert snapshot.read_state() == before
+        assert connection.health_check_done
+
+        connection.health_check_done = False
+        other = connection.copy()
+        with other.cursor() as cursor:
+            key = connection.connection.info.backend_pid
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [key])
+        other.close()
+        assert snapshot.read_state() == before
+        assert connection.connection.info.backend_pid != key
+    finally:
+        connection.health_check_enabled = False

@@ -10,7 +10,7 @@ from typing import Any
 
 from django import template
 from django.core.paginator import Page
-from django.http import HttpRequest
+from django.http import QueryDict
 from django.utils.http import urlencode
 
 register = template.Library()
@@ -113,17 +113,17 @@ def pagination(
     `noun` is the plural, `one` the word for a single thing where dropping the s
     does not give it. `page.paginator` must offer what Django's Paginator does.
     """
-    return page_links(context["request"], page, noun, one)
+    return page_links(context["request"].GET, page, noun, one)
 
 
 def page_links(
-    request: HttpRequest, page: Page, noun: str, one: str = ""
+    params: QueryDict, page: Page, noun: str, one: str = ""
 ) -> dict[str, Any]:
     """Return what the component `pagination` takes."""
     rest = urlencode(
         [
             (name, value)
-            for name, values in request.GET.lists()
+            for name, values in params.lists()
             for value in values
             if name != "page"
         ]
