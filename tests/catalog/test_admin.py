@@ -184,7 +184,7 @@ def test_a_claim_reads_as_a_sentence(client, curator):
 def test_the_list_of_claims_names_cros_and_writes_days_plainly(client, curator):
     ClaimFactory.create(observed_on=dt.date(2026, 6, 1))
     page = client.get(url("claim", "changelist")).content.decode()
-    assert "1 Jun 2026" in page
+    assert "1 June 2026" in page
     assert not re.search(r">\s*Cro\s*<", page)
 
 

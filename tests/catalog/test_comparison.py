@@ -116,7 +116,7 @@ def test_a_claim_in_dispute_alone_is_marked():
     ("fields", "doubt"),
     [
         ({}, ""),
-        ({"expires_on": dt.date(2026, 8, 31)}, "expired Aug 2026"),
+        ({"expires_on": dt.date(2026, 8, 31)}, "expired August 2026"),
         ({"observed_on": dt.date(2022, 9, 1)}, "4 years old"),
     ],
 )
