@@ -19,7 +19,7 @@ from cro_portal.accounts.authentication import person
 from cro_portal.common.filters import refuse_unknown_parameters
 from cro_portal.common.paging import whole_number
 from cro_portal.common.routes import Router
-from matching import selectors, services
+from matching import blind, selectors, services
 from matching.models import RankingEntry, RankingRun
 from matching.serializers import (
     MATCH_EXAMPLE,
@@ -83,7 +83,11 @@ class StudyRankingView(APIView):
         operation_id="studies_ranking_retrieve",
         tags=["Rankings"],
         summary="The newest stored ranking of a study",
-        description="`state` says whether a newer one is on its way.",
+        description=(
+            "`state` says whether a newer one is on its way. While a study hides the"
+            " names of CROs, each has a code for name and slug, and its facts name"
+            " neither claims nor trials."
+        ),
         parameters=[LIMIT],
         responses={200: StoredRankingSerializer},
     )
@@ -97,6 +101,7 @@ class StudyRankingView(APIView):
             kept = ranking.entries.select_related("cro").order_by("position")
             entries += kept.in_the_running()[:limit]
             entries += kept.near_misses()[:limit]
+        entries = blind.shown(study, entries)
         return Response(
             {
                 "state": page.state,

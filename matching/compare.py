@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -25,6 +26,10 @@ from sponsors.models import Study
 ROWS_SHOWN = 12
 """Rows of a group on the page before a link shows the others."""
 CANDIDATES = 8
+NAMES_HIDDEN = (
+    "The names of CROs are hidden in this study until its weights are frozen, so no "
+    "named CRO can be held against it yet."
+)
 STUDIES_OFFERED = 100
 
 
@@ -65,6 +70,8 @@ def asked(request: HttpRequest) -> Asked:
         except ValueError:
             raise Http404("There is no such study.") from None
         study = get_object_or_404(Study.objects.visible_to(request.user), pk=key)
+        if study.hides_names:
+            raise PermissionDenied(NAMES_HIDDEN)
     return Asked(
         chosen=choose(request.GET.getlist("cro")),
         study=study,

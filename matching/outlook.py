@@ -7,7 +7,7 @@ import numpy as np
 
 from catalog.models import CRO
 from cro_portal.common.charts import Span, SpanChart, spans
-from matching import robustness
+from matching import blind, robustness
 from matching.certainty import Certainty, Chance, Tie, in_hundred
 from matching.engine.decision import Decision
 from matching.engine.inputs import Floats, Ints
@@ -89,7 +89,7 @@ def outlook(ranking: Ranking, certainty: Certainty) -> Outlook:
     decision, entries = robustness.decision_of_stored(ranking)
     if not entries:
         return Outlook(None, None, 0, 0.0)
-    cros = CRO.objects.in_bulk([entry.cro_id for entry in entries])
+    cros = blind.cros_of(ranking.study, [entry.cro_id for entry in entries])
     named = [cros[entry.cro_id] for entry in entries]
     scores = decision.scores(decision.value)
     rivals = decision.best[1:]

@@ -94,6 +94,8 @@ def ranking_status(study: Study) -> RankingStatus:
     # updating for one more look, and never an old one as fresh.
     work = RankingWork.objects.filter(study=study).first()
     ranking = Ranking.objects.filter(study=study).first()
+    if ranking:
+        ranking.study = study  # whoever shows it asks the study whether names show
     return _status(study, work, ranking)
 
 

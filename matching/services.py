@@ -9,8 +9,8 @@ import datetime as dt
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -167,6 +167,49 @@ def place_of(*, study: Study, cro: CRO) -> Ranked:
     for entry in ranked.entries:
         entry.cro = cro
     return ranked
+
+
+@dataclass(frozen=True)
+class FirstPlaces:
+    """The first CROs in the running under one set of weights, best first.
+
+    `score` is the first one's, 0 to 1, None without one; `problem` says why there
+    is no ranking.
+    """
+
+    cro_ids: tuple[int, ...]
+    score: float | None
+    problem: str = ""
+
+
+def first_places(
+    spec: NeedSpec, weights: Sequence[Mapping[str, float]], *, limit: int
+) -> list[FirstPlaces]:
+    """Rank one question under several weights, over one state of the catalogue.
+
+    Nothing is explained or stored. Raises ValidationError when the question holds
+    a term that the vocabulary does not have.
+    """
+    catalogue = snapshot.current()
+    as_of = dt.datetime.now(dt.UTC).date()
+    prepared = features.prepared(catalogue)
+    found = []
+    for values in weights:
+        need = features.need(catalogue, replace(spec, weights=values), as_of)
+        try:
+            answer = engine.rank(prepared, need)
+        except ValueError as error:
+            found.append(FirstPlaces((), None, str(error)))
+            continue
+        order = answer.order
+        first = order[answer.group[order] <= results.CONDITIONAL][:limit]
+        found.append(
+            FirstPlaces(
+                tuple(prepared.catalogue.cro_id[first].tolist()),
+                float(answer.score[first[0]]) if first.size else None,
+            )
+        )
+    return found
 
 
 def _rank(spec: NeedSpec, choose: Choice) -> Ranked:

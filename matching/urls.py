@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from matching import certainty_pages, compare, views, whatif
+from matching import certainty_pages, compare, panel, views, whatif
 
 app_name = "matching"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("cros/compare/suggest/", compare.suggest_cros, name="cro-compare-suggest"),
     path("cros/compare/export.csv", compare.export_csv, name="cro-compare-csv"),
     path("cros/compare/export.xlsx", compare.export_xlsx, name="cro-compare-xlsx"),
+    path("studies/<uuid:study_id>/panel/", panel.page, name="panel"),
     path("studies/<uuid:study_id>/ranking/", views.ranking, name="ranking"),
     path(
         "studies/<uuid:study_id>/ranking/refresh/",

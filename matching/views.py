@@ -15,7 +15,7 @@ from django_htmx.http import reswap, retarget
 from catalog.models import CRO
 from cro_portal.accounts.models import User
 from cro_portal.common.htmx import HtmxRequest, render_page
-from matching import presentation, selectors, services
+from matching import blind, presentation, selectors, services
 from matching.certainty import certainty_of
 from sponsors.models import Study
 from sponsors.services import ARCHIVED
@@ -55,7 +55,9 @@ def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
         return HttpResponse(status=204)  # nothing new: htmx leaves the page as it is
     certainty = certainty_of(page.ranking) if page.ranking else None
     may_edit = may_edit_study(request, study)
-    sought = request.GET.get("find", "").strip()[:MAX_SOUGHT].replace("\0", "")
+    hides_names = study.hides_names
+    given = "" if hides_names else request.GET.get("find", "")
+    sought = given.strip()[:MAX_SOUGHT].replace("\0", "")
     found = list(CRO.objects.listed().named(sought)[:MAX_FOUND]) if sought else []
     if len(found) == 1 and page.ranking:
         return redirect("matching:why", study_id=study.pk, slug=found[0].slug)
@@ -63,6 +65,7 @@ def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
         "study": study,
         "page": page,
         "may_edit": may_edit,
+        "hides_names": hides_names,
         "sought": sought,
         "found": found,
         "address": _address(request),
@@ -75,6 +78,7 @@ def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
         group = presentation.group_of(request.GET.get("group", ""))
         kept = page.ranking.entries.for_list(group)
         entry_page = Paginator(kept, PER_PAGE).get_page(request.GET.get("page"))
+        blind.shown(study, entry_page)
         context |= {
             "criteria": page.ranking.parameters["criteria"],
             "gates": page.ranking.parameters["gates"],
@@ -100,11 +104,15 @@ def why(request: HtmxRequest, study_id: UUID, slug: str) -> HttpResponse:
     page = selectors.ranking_status(study)
     if page.ranking is None:
         return redirect("matching:ranking", study_id=study.pk)
-    entry = page.ranking.entries.filter(cro__slug=slug).select_related("cro").first()
+    hides_names = study.hides_names
+    # A real name finds nothing while names are hidden, or it would tell its place.
+    key, value = ("pk", blind.id_of(study, slug)) if hides_names else ("slug", slug)
+    kept = page.ranking.entries.filter(**{f"cro__{key}": value})
+    entry = kept.select_related("cro").first()
     if entry:
         ranking, is_kept = page.ranking, True
     else:
-        cro = get_object_or_404(CRO.objects.listed(), slug=slug)
+        cro = get_object_or_404(CRO.objects.listed(), **{key: value})
         try:
             ranked = services.place_of(study=study, cro=cro)
         except ValidationError as error:
@@ -113,8 +121,10 @@ def why(request: HtmxRequest, study_id: UUID, slug: str) -> HttpResponse:
         if not ranked.entries:
             raise Http404
         ranking, is_kept, entry = ranked.ranking, False, ranked.entries[0]
+    [entry] = blind.shown(study, [entry])
     context = {
         "study": study,
+        "hides_names": hides_names,
         "page": page,
         "is_kept": is_kept,
         "criteria": ranking.parameters["criteria"],

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from catalog.models import CRO
 from cro_portal.common.htmx import HtmxRequest, render_page
+from matching import blind
 from matching.engine.decision import Decision, scaled
 from matching.engine.inputs import Floats
 from matching.engine.sensitivity import break_even
@@ -88,7 +89,7 @@ class WhatIf:
 def kept_entries(ranking: Ranking) -> list[RankingEntry]:
     """The entries a what-if weighs: all that are kept of those in the running."""
     kept = ranking.entries.in_the_running().select_related("cro").order_by("position")
-    return list(kept.defer("reasons", "gates"))
+    return blind.shown(ranking.study, kept.defer("reasons", "gates"))
 
 
 def weigh(

@@ -1,7 +1,6 @@
 """What a person types about a study. Shape is checked here, meaning in `services`."""
 
 import copy
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +13,7 @@ from catalog.importers import ctgov, fetch
 from catalog.importers.records import RecordError
 from catalog.models import Scheme, Term
 from sponsors.bounds import BAD_DATE, BOUNDS, hints
-from sponsors.choices import Importance, WeightMethod
-from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
-from sponsors.learnt import LEARNT, learnt_weights
+from sponsors.choices import Importance
 from sponsors.models import STUDY_FIELDS, Sponsor, Study
 from sponsors.shares import note, percent, spread
 from sponsors.wanted import (
@@ -514,89 +511,6 @@ def _children_after_parents(rows: list[Row]) -> list[Row]:
         ordered.append(row)
         waiting.extend(reversed(below.get(row.term.pk, [])))
     return ordered
-
-
-NOT_POINTS = "Give 0 to 100 points; 0 leaves the criterion out."
-
-
-class WeightsForm(forms.Form):
-    """Points for each criterion, 0 to 100 (METHOD section 6)."""
-
-    version = VersionField()
-
-    def __init__(
-        self, *args: Any, weights: Mapping[str, float], version: int, **kwargs: Any
-    ) -> None:
-        kwargs["initial"] = {"version": version}
-        super().__init__(*args, **kwargs)
-        points = _in_points(weights)
-        for criterion in CRITERIA:
-            self.fields[criterion.code] = forms.FloatField(
-                label=criterion.label,
-                help_text=criterion.asks,
-                min_value=0,
-                max_value=100,
-                initial=points[criterion.code],
-                widget=forms.NumberInput(
-                    {
-                        "step": "any",
-                        "inputmode": "decimal",
-                        "class": "weight-table__points",
-                    }
-                ),
-                error_messages=dict.fromkeys(
-                    ("required", "invalid", "min_value", "max_value"), NOT_POINTS
-                ),
-            )
-
-    def lines(self) -> list[tuple[forms.BoundField, str]]:
-        """Give each criterion's field and its share of all points, in percent.
-
-        The share is empty where something typed is no number of points.
-        """
-        fields = [self[criterion.code] for criterion in CRITERIA]
-        try:
-            points = [float(bound.value()) for bound in fields]
-        except (TypeError, ValueError):
-            points = []
-        total = math.fsum(points)
-        if not math.isfinite(total) or total <= 0 or min(points) < 0:
-            return [(bound, "") for bound in fields]
-        return [
-            (bound, f"{percent(each / total, 1)} %")
-            for bound, each in zip(fields, points, strict=True)
-        ]
-
-    def points(self) -> dict[str, float]:
-        return {
-            criterion.code: self.cleaned_data[criterion.code] for criterion in CRITERIA
-        }
-
-    def method(self) -> tuple[str, dict[str, Any]]:
-        """Say how the points came about, with the answers as given.
-
-        Points that are just those of a list the page offers were taken from it.
-        """
-        points = self.points()
-        learnt = learnt_weights()
-        if points == _in_points(DEFAULT_WEIGHTS):
-            return WeightMethod.DEFAULT, points
-        if points == _in_points(learnt.weights):
-            source = {"template": LEARNT, "learnt_on": learnt.learnt_on.isoformat()}
-            return WeightMethod.TEMPLATE, {**points, **source}
-        return WeightMethod.POINTS, points
-
-
-def _in_points(weights: Mapping[str, float]) -> dict[str, float]:
-    """Put weights on the form's scale, as it shows them."""
-    scale = 1 if max(weights.values()) > 1 else 100
-    return {code: _short(weight * scale) for code, weight in weights.items()}
-
-
-def _short(points: float) -> float:
-    """Round to two decimals, and write whole points without any."""
-    rounded = round(points, 2)
-    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def add_errors(

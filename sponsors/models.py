@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
 from catalog.choices import SizeClass, StudyType
@@ -256,6 +256,12 @@ class Study(TimestampedModel):
         help_text="Since when it is put away: kept to read, not ranked anew.",
     )
 
+    is_blind = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="CROs stay without their names until the weights are frozen.",
+    )
+
     objects = StudyQuerySet.as_manager()
 
     class Meta:
@@ -295,6 +301,14 @@ class Study(TimestampedModel):
 
     def get_absolute_url(self) -> str:
         return reverse("sponsors:study-detail", args=[self.pk])
+
+    @property
+    def hides_names(self) -> bool:
+        """Whether CROs have no names here yet; one query for a blind study."""
+        return (
+            self.is_blind
+            and not WeightsFreeze.objects.filter(study_id=self.pk).exists()
+        )
 
 
 class StudyCreation(models.Model):
@@ -442,6 +456,17 @@ class Weights(models.Model):
         max_length=8, choices=WeightMethod, default=WeightMethod.POINTS
     )
     raw = models.JSONField(default=dict, blank=True, help_text="The answers as given.")
+    after_freeze = models.ForeignKey(
+        "WeightsFreeze",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="later_weights",
+        help_text="The freeze that these weights depart from.",
+    )
+    reason = models.TextField(
+        blank=True, help_text="Why they were changed; needed after the freeze."
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -455,8 +480,77 @@ class Weights(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["study", "since_version"], name="sponsors_weights_once"
-            )
+            ),
+            models.CheckConstraint(
+                name="sponsors_weights_after_freeze_have_a_reason",
+                condition=Q(after_freeze__isnull=True) | ~Q(reason=""),
+                violation_error_message="The weights are frozen: say why they change.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"weights of {self.study_id} since {self.since_version}"
+
+
+class WeightsFreeze(models.Model):
+    """That a study's weights were settled, when and by whom: once for each study."""
+
+    study = models.OneToOneField(
+        Study, on_delete=models.CASCADE, related_name="weights_freeze"
+    )
+    weights = models.OneToOneField(
+        Weights, on_delete=models.CASCADE, related_name="freeze"
+    )
+    frozen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    frozen_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["study_id", "pk"]
+
+    def __str__(self) -> str:
+        return f"weights of {self.study_id} frozen at {self.frozen_at}"
+
+
+class PersonalWeightsQuerySet(models.QuerySet["PersonalWeights"]):
+    """Questions about what single people think. Every method chains."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> "PersonalWeightsQuerySet":
+        """Keep those on studies of sponsors this person is an active member of."""
+        return self.filter(study__in=Study.objects.visible_to(user))
+
+    def of_members(self) -> "PersonalWeightsQuerySet":
+        """Keep those of people who are still active members of the study's sponsor."""
+        member = Membership.objects.filter(
+            sponsor=OuterRef("study__sponsor"), user=OuterRef("user"), is_active=True
+        )
+        return self.filter(Exists(member))
+
+
+class PersonalWeights(TimestampedModel):
+    """What one person thinks matters how much in a study; no ranking follows it."""
+
+    study = models.ForeignKey(
+        Study, on_delete=models.CASCADE, related_name="personal_weights"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    values = models.JSONField(help_text="As in Weights.")
+    method = models.CharField(max_length=8, choices=WeightMethod)
+    raw = models.JSONField(default=dict, blank=True, help_text="The answers as given.")
+
+    objects = PersonalWeightsQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "personal weights"
+        ordering = ["study_id", "created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "user"], name="sponsors_personalweights_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"weights of {self.study_id} by {self.user_id}"

@@ -4,20 +4,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.models import Scheme, Term
 from sponsors.bounds import hints, written
-from sponsors.choices import Importance
+from sponsors.choices import Importance, WeightMethod
 from sponsors.criteria import (
     CRITERIA,
     DEFAULT_WEIGHTS,
     Criterion,
     asked_criteria,
 )
-from sponsors.models import STUDY_FIELDS, Requirement, Study, StudyChange
+from sponsors.models import (
+    STUDY_FIELDS,
+    PersonalWeights,
+    Requirement,
+    Study,
+    StudyChange,
+    Weights,
+    WeightsFreeze,
+)
 from sponsors.shares import in_words, note, percent
 from sponsors.wanted import SCHEMES, Wanted
+from sponsors.weighing import likely_template, whole_shares
+
+if TYPE_CHECKING:
+    from cro_portal.accounts.models import User
 
 NOT_FACTS = {"title", "notes", "conditions_not_coded"}
 
@@ -87,14 +99,87 @@ def study_page(study: Study) -> StudyPage:
 
 def current_weights(study: Study) -> dict[str, float]:
     """Give the weights that hold at the study's version: criterion to weight."""
+    return dict(held_weights(study).values)
+
+
+def held_weights(study: Study) -> Weights:
+    """Give the weights that hold at the study's version; the method's are not stored."""
     row = study.weights.at(study.version).first()
-    return dict(row.values) if row else dict(DEFAULT_WEIGHTS)
+    return row or Weights(
+        study=study,
+        since_version=0,
+        values=dict(DEFAULT_WEIGHTS),
+        method=WeightMethod.DEFAULT,
+    )
 
 
 def asked_codes(study: Study) -> set[str]:
     """Give the criteria the study asks about; only their weights count. One query."""
     schemes = study.requirements.current().values_list("term__scheme_id", flat=True)
     return {c.code for c in asked_criteria(set(schemes), study.sponsor_size)}
+
+
+def asked_labels(study: Study) -> dict[str, list[str]]:
+    """Give the labels of what the study asks for, by list. One query."""
+    found: dict[str, list[str]] = {}
+    rows = study.requirements.current().values_list("term__scheme_id", "term__label")
+    for scheme, label in rows:
+        found.setdefault(scheme, []).append(label)
+    return found
+
+
+def likely_template_of(study: Study) -> str:
+    """Name the template of weights that suits a study. One query."""
+    rows = study.requirements.current().values_list("term__scheme_id", "term__code")
+    return likely_template(
+        set(rows),
+        study_type=study.study_type,
+        participants=study.participants,
+        is_rare=study.is_rare_disease,
+    )
+
+
+@dataclass(frozen=True)
+class WeightsVersion:
+    """One row of the history of a study's weights, with whole shares in percent."""
+
+    weights: Weights
+    shares: list[tuple[Criterion, int]]
+    is_frozen: bool
+
+
+@dataclass(frozen=True)
+class WeightsHistory:
+    """All weights a study had, the newest first, and when they were settled.
+
+    Before the oldest row, or without any, the method's default weights held.
+    """
+
+    versions: list[WeightsVersion]
+    freeze: WeightsFreeze | None
+
+
+def weights_history(study: Study) -> WeightsHistory:
+    """Gather a study's weights of all versions. Two queries."""
+    freeze = (
+        WeightsFreeze.objects.filter(study=study).select_related("frozen_by").first()
+    )
+    versions = []
+    for row in study.weights.select_related("created_by").order_by("-since_version"):
+        shares = whole_shares(row.values)
+        versions.append(
+            WeightsVersion(
+                row,
+                [(criterion, shares[criterion.code]) for criterion in CRITERIA],
+                freeze is not None and freeze.weights_id == row.pk,
+            )
+        )
+    return WeightsHistory(versions, freeze)
+
+
+def own_weights(study: Study, user: "User") -> PersonalWeights | None:
+    """Give what a person thinks of a study's weights, where it was said."""
+    return PersonalWeights.objects.filter(study=study, user=user).first()
 
 
 def requirement_groups(study: Study) -> list[RequirementGroup]:

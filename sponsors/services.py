@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from catalog import inn
 from catalog.importers.records import CodedTerm, TrialRecord
@@ -21,16 +22,19 @@ from sponsors.choices import WeightMethod
 from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS, asked_criteria
 from sponsors.models import (
     STUDY_FIELDS,
+    PersonalWeights,
     Requirement,
     Sponsor,
     Study,
     StudyChange,
     StudyCreation,
     Weights,
+    WeightsFreeze,
 )
 from sponsors.selectors import current_weights
 from sponsors.signals import study_changed
 from sponsors.wanted import Wanted, find_terms
+from sponsors.weighing import Weighing
 
 if TYPE_CHECKING:
     from cro_portal.accounts.models import User
@@ -39,6 +43,7 @@ ADULT_AT, ELDERLY_FROM = 18, 65
 NOBODY_IS_OLDER = 110
 """A register's way to say "no limit": 120 or 130 years."""
 
+FROZEN = "The weights are frozen. Say why they change: the reason is kept with them."
 ARCHIVED = "This study is archived. Take it out of the archive to change or rank it."
 
 
@@ -223,6 +228,7 @@ def set_weights(
     values: Mapping[str, float],
     method: str = WeightMethod.POINTS,
     raw: Mapping[str, Any] | None = None,
+    reason: str = "",
 ) -> Study:
     """Say what matters how much in this study; the next ranking uses it.
 
@@ -230,6 +236,7 @@ def set_weights(
     ----------
     values : every criterion's weight, at any scale
     raw : the answers as given, when they are more than the weights
+    reason : why they change; needed once the weights are frozen
 
     Raises
     ------
@@ -237,7 +244,8 @@ def set_weights(
         When the study is past `expected_version`.
     ValidationError
         Under `weights`, when `check_weights` refuses them or the study asks
-        about none of the criteria that have one.
+        about none of the criteria that have one; under `reason`, when the weights
+        are frozen and none is given.
     """
     weights = check_weights(values)
     study = _lock(study, expected_version)
@@ -245,6 +253,10 @@ def set_weights(
         raise ValidationError({"weights": [problem]})
     if _shares(weights) == _shares(current_weights(study)):
         return study
+    freeze = WeightsFreeze.objects.filter(study=study).first()
+    reason = reason.strip()
+    if freeze and not reason:
+        raise ValidationError({"reason": [FROZEN]})
     _next_version(study, by, {})
     Weights.objects.create(
         study=study,
@@ -252,10 +264,119 @@ def set_weights(
         values=weights,
         method=method,
         raw=dict(values if raw is None else raw),
+        after_freeze=freeze,
+        reason=reason,
         created_by=by,
     )
     study_changed.send(sender=Study, study_id=study.pk)
     return study
+
+
+@transaction.atomic
+def set_personal_weights(
+    *, study: Study, by: "User", weighing: Weighing
+) -> PersonalWeights:
+    """Keep what one person thinks, in place of what that person thought before.
+
+    The study and its ranking stay as they are.
+
+    Raises
+    ------
+    ValidationError
+        When the study is archived, or under `weights` as `set_weights`.
+    """
+    weights = check_weights(weighing.values)
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
+    if study.archived_at is not None:
+        raise ValidationError(ARCHIVED)
+    if problem := unrankable(study, weights):
+        raise ValidationError({"weights": [problem]})
+    own, _ = PersonalWeights.objects.update_or_create(
+        study=study,
+        user=by,
+        defaults={
+            "values": weights,
+            "method": weighing.method,
+            "raw": weighing.raw,
+        },
+    )
+    return own
+
+
+@transaction.atomic
+def withdraw_personal_weights(*, study: Study, by: "User") -> None:
+    """Take a person's own weights back; without any, nothing happens."""
+    PersonalWeights.objects.filter(study=study, user=by).delete()
+
+
+@transaction.atomic
+def freeze_weights(*, study: Study, expected_version: int, by: "User") -> Study:
+    """Settle the weights that hold now: from here on a change needs a reason.
+
+    A study without weights of its own gets the method's, so that a later default
+    does not move them. The names of the CROs of a blind study show from here on.
+
+    Raises
+    ------
+    ValidationError
+        When somebody froze them before, with who and when.
+    StudyChanged
+        When the study is past `expected_version`.
+    """
+    # Locked before it is asked who was first: the second of two waits here.
+    now = Study.objects.select_for_update().get(pk=study.pk)
+    freeze = WeightsFreeze.objects.filter(study=now).select_related("frozen_by").first()
+    if freeze:
+        raise ValidationError(frozen_before(freeze))
+    study = _lock(now, expected_version)
+    held = study.weights.at(study.version).first()
+    _next_version(study, by, {})
+    if held is None:
+        held = Weights.objects.create(
+            study=study,
+            since_version=study.version,
+            values=dict(DEFAULT_WEIGHTS),
+            method=WeightMethod.DEFAULT,
+            raw=dict(DEFAULT_WEIGHTS),
+            created_by=by,
+        )
+    WeightsFreeze.objects.create(study=study, weights=held, frozen_by=by)
+    study_changed.send(sender=Study, study_id=study.pk)
+    return study
+
+
+@transaction.atomic
+def hide_names(*, study: Study, by: "User") -> Study:
+    """Show CROs without their names until the weights are frozen.
+
+    There is no way back but the freeze, or hiding would be worth nothing.
+    Hiding what is hidden changes nothing.
+
+    Raises
+    ------
+    ValidationError
+        When the weights are frozen already.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.archived_at is not None:
+        raise ValidationError(ARCHIVED)
+    if study.is_blind:
+        return study
+    freeze = WeightsFreeze.objects.filter(study=study).select_related("frozen_by")
+    if frozen := freeze.first():
+        raise ValidationError(
+            f"{frozen_before(frozen)} Names can be hidden only before that."
+        )
+    study.is_blind = True
+    _next_version(study, by, {})
+    return study
+
+
+def frozen_before(freeze: WeightsFreeze) -> str:
+    return (
+        f"{freeze.frozen_by or 'A former member'} froze the weights on "
+        f"{date_format(timezone.localtime(freeze.frozen_at), 'DATETIME_FORMAT')} UTC."
+    )
 
 
 @transaction.atomic

@@ -26,7 +26,6 @@ from catalog.importers.records import RecordError, TrialRecord
 from catalog.models import Term
 from sponsors import selectors, services
 from sponsors.choices import Importance
-from sponsors.criteria import CRITERIA, DEFAULT_WEIGHTS
 from sponsors.forms import (
     NumberForm,
     RecordForm,
@@ -34,10 +33,8 @@ from sponsors.forms import (
     Row,
     StudyForm,
     TitleForm,
-    WeightsForm,
     add_errors,
 )
-from sponsors.learnt import DEFAULT, LEARNT, learnt_weights
 from sponsors.models import Sponsor, Study
 from sponsors.wanted import SCHEMES
 
@@ -159,7 +156,7 @@ def study_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def study_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
-    study = services.archive_study(study=_changeable(request, pk))
+    study = services.archive_study(study=changeable(request, pk))
     messages.success(
         request,
         "The study is archived: its last ranking stays to read, no new one is made.",
@@ -170,7 +167,7 @@ def study_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def study_unarchive(request: HttpRequest, pk: UUID) -> HttpResponse:
-    study = services.unarchive_study(study=_changeable(request, pk))
+    study = services.unarchive_study(study=changeable(request, pk))
     messages.success(request, "The study is out of the archive and is ranked anew.")
     return redirect(study)
 
@@ -179,7 +176,7 @@ def study_unarchive(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
-    study = _editable(request, pk)
+    study = editable(request, pk)
     current = selectors.wanted_at(study, study.version)
     by_rule = selectors.staff_in_words(
         study.n_sites,
@@ -217,7 +214,7 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
                 add_errors(form, asked, error)
             else:
                 messages.success(
-                    request, _with_ranking_link("The study is saved.", study)
+                    request, with_ranking_link("The study is saved.", study)
                 )
                 return redirect(study)
         status = 409 if context["merge"] else 422
@@ -244,61 +241,6 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
-def study_weights(request: HttpRequest, pk: UUID) -> HttpResponse:
-    study = _editable(request, pk)
-    posted = request.POST.copy()
-    template = request.GET.get("template", "") if request.method == "GET" else ""
-    if template not in ("", DEFAULT, LEARNT):
-        raise Http404("There are no such weights to begin with.")
-    learnt = learnt_weights()
-    offered = {DEFAULT: DEFAULT_WEIGHTS, LEARNT: learnt.weights}
-    form = WeightsForm(
-        posted if request.method == "POST" else None,
-        weights=offered.get(template) or selectors.current_weights(study),
-        version=study.version,
-    )
-    asked = selectors.asked_codes(study)
-    context: dict[str, Any] = {
-        "study": study,
-        "form": form,
-        "asked": asked,
-        "has_unasked": len(asked) < len(CRITERIA),
-        "template": template,
-        "learnt": learnt,
-        "changes": [],
-    }
-    if form.is_valid():
-        method, raw = form.method()
-        try:
-            services.set_weights(
-                study=study,
-                expected_version=form.cleaned_data["version"],
-                by=request.user,  # type: ignore[arg-type]
-                values=form.points(),
-                method=method,
-                raw=raw,
-            )
-        except services.StudyChanged as changed:
-            posted["version"] = str(changed.study.version)
-            context["changes"] = changed.changes
-            now = WeightsForm(
-                weights=selectors.current_weights(changed.study),
-                version=changed.study.version,
-            )
-            context["both"] = list(zip(now.lines(), form.lines(), strict=True))
-        except ValidationError as error:
-            form.add_error(None, error.messages)
-        else:
-            messages.success(
-                request, _with_ranking_link("The weights are saved.", study)
-            )
-            return redirect(study)
-    status = 409 if context["changes"] else 422 if form.is_bound else 200
-    return render(request, "sponsors/study_weights.html", context, status=status)
-
-
-@login_required
 @require_GET
 def term_suggest(request: HttpRequest) -> HttpResponse:
     """Suggest terms of `scheme` for what was typed in `q`: a part of a page."""
@@ -319,7 +261,7 @@ def term_row(request: HttpRequest) -> HttpResponse:
     return render(request, "sponsors/requirement_row.html", context)
 
 
-def _with_ranking_link(text: str, study: Study) -> str:
+def with_ranking_link(text: str, study: Study) -> str:
     return format_html(
         '{} <a href="{}">See its ranking</a>',
         text,
@@ -334,15 +276,15 @@ def _scheme(request: HttpRequest) -> str:
     return scheme
 
 
-def _editable(request: HttpRequest, pk: UUID) -> Study:
-    """Give a study to edit, as `_changeable`; 403 also while it is archived."""
-    study = _changeable(request, pk)
+def editable(request: HttpRequest, pk: UUID) -> Study:
+    """Give a study to edit, as `changeable`; 403 also while it is archived."""
+    study = changeable(request, pk)
     if study.archived_at is not None:
         raise PermissionDenied(services.ARCHIVED)
     return study
 
 
-def _changeable(request: HttpRequest, pk: UUID) -> Study:
+def changeable(request: HttpRequest, pk: UUID) -> Study:
     """Give the study, 404 when the person may not see it, 403 when only that."""
     study = get_object_or_404(
         Study.objects.visible_to(request.user).select_related("sponsor"), pk=pk

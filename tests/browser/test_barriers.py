@@ -69,12 +69,19 @@ PAGES = {
     "matching:ranking": ["/studies/{study}/ranking/", "/studies/{blank}/ranking/"],
     "matching:what-if": ["/studies/{study}/ranking/what-if/"],
     "matching:certainty": ["/studies/{study}/ranking/certainty/"],
+    "matching:panel": ["/studies/{study}/panel/", "/studies/{blank}/panel/"],
     "matching:why": ["/studies/{study}/ranking/why/baltica/"],
     "sponsors:study-list": ["/studies/"],
     "sponsors:study-create": ["/studies/new/"],
     "sponsors:study-detail": ["/studies/{study}/"],
     "sponsors:study-edit": ["/studies/{study}/edit/"],
-    "sponsors:study-weights": ["/studies/{study}/weights/"],
+    "sponsors:study-weights": [
+        "/studies/{study}/weights/",
+        "/studies/{study}/weights/?way=rank",
+        "/studies/{study}/weights/?way=swing",
+    ],
+    "sponsors:study-weights-own": ["/studies/{study}/weights/mine/"],
+    "sponsors:study-weights-pairs": ["/studies/{study}/weights/pairs/"],
 }
 """Addresses by the name of their route; `{study}` and the like are filled in."""
 
@@ -95,7 +102,10 @@ NO_PAGES = {
     "matching:ranking-refresh",
     "readyz",
     "sponsors:study-archive",
+    "sponsors:study-blind",
     "sponsors:study-unarchive",
+    "sponsors:study-weights-freeze",
+    "sponsors:study-weights-withdraw",
     "sponsors:term-row",
     "sponsors:term-suggest",
 }

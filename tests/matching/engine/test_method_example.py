@@ -8,7 +8,6 @@ import pytest
 
 from matching.engine.decision import decide
 from matching.engine.draws import between, stated
-from matching.engine.elicit import roc_weights
 from matching.engine.robustness import smaa, value_of_facts, word
 from matching.engine.sensitivity import (
     break_even,
@@ -16,6 +15,7 @@ from matching.engine.sensitivity import (
     to_be_first,
     why_before,
 )
+from sponsors.elicit import roc_weights
 
 PAGE = Path(__file__).parents[3] / "docs" / "method.md"
 ASTER, BIRCH = 0, 1

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from matching.engine.decision import decide
 from matching.engine.draws import MAX_DRAWS, Draws, between, ordinal, stated
-from matching.engine.elicit import roc_weights
 from matching.engine.robustness import Robustness, smaa, value_of_facts, word
+from sponsors.elicit import roc_weights
 from tests.matching.engine import smaa_oracle
 from tests.matching.engine.decisions import (
     QUICK,

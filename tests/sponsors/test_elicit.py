@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.engine.elicit import (
+from sponsors.elicit import (
     doubts,
     from_pairs,
     from_points,

@@ -1,13 +1,16 @@
-"""Weights from what people say (method, section 6): points, swings, ranks, pairs."""
+"""Weights from what people say (method, section 6): points, swings, ranks, pairs.
+
+Pure arithmetic on numpy. It stands here and not in the engine because the demand
+side stands below the engine and turns answers into the weights it stores.
+"""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from matching.engine.decision import checked, scaled
-from matching.engine.inputs import Floats
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 NEARLY_EQUAL = 1.2
 """Weights of which the largest is at most so many times the smallest,"""
@@ -58,7 +61,7 @@ def from_points(points: npt.ArrayLike, n: int) -> Floats:
     ValueError
         When one is missing, negative or not finite, or none is above 0.
     """
-    return scaled(points, n)
+    return _scaled(points, n)
 
 
 def from_swings(swings: npt.ArrayLike, n: int) -> Floats:
@@ -72,10 +75,10 @@ def from_swings(swings: npt.ArrayLike, n: int) -> Floats:
     ValueError
         When one is missing or outside 0 to 100, or none is 100.
     """
-    given = checked(swings, n, "swings")
+    given = _checked(swings, n, "swings")
     if not n or given.max() != BEST_SWING:
         raise ValueError("give 100 to the swing worth most, and no more to any other")
-    return scaled(given, n)
+    return _scaled(given, n)
 
 
 def roc_weights(n: int) -> Floats:
@@ -159,7 +162,7 @@ def doubts(weights: npt.ArrayLike, n: int) -> tuple[Doubt, ...]:
     ValueError
         As `from_points`.
     """
-    share = scaled(weights, n)
+    share = _scaled(weights, n)
     found = []
     if n > 1 and share.max() <= NEARLY_EQUAL * share.min() * (1 + 1e-9):
         found.append(Doubt("nearly_equal", -1, float(share.max() / share.min())))
@@ -186,9 +189,9 @@ def split_gains(
     branches = [np.atleast_1d(np.array(part, np.float64)) for part in parts]
     if any(not branch.size for branch in branches):
         raise ValueError("each branch needs its parts")
-    as_whole = scaled(whole, len(branches))
+    as_whole = _scaled(whole, len(branches))
     flat = np.concatenate(branches) if branches else np.zeros(0)
-    detailed = scaled(flat, flat.size)
+    detailed = _scaled(flat, flat.size)
     ends = np.cumsum([branch.size for branch in branches])
     gain = np.diff(np.concatenate(([0.0], np.cumsum(detailed)[ends - 1]))) - as_whole
     return tuple(
@@ -196,3 +199,20 @@ def split_gains(
         for k in np.flatnonzero(gain > SPLIT_GAIN).tolist()
         if branches[k].size > 1
     )
+
+
+def _scaled(weights: npt.ArrayLike, n: int) -> Floats:
+    given = _checked(weights, n, "weights")
+    if not given.any():
+        raise ValueError("at least one weight must be above 0")
+    given = given / given.max()  # so that no sum is too large
+    return given / given.sum()
+
+
+def _checked(numbers: npt.ArrayLike, n: int, what: str) -> Floats:
+    given = np.array(numbers, np.float64)
+    if given.shape != (n,):
+        raise ValueError(f"{what}: {n} are needed, {given.size} were given")
+    if not (np.isfinite(given) & (given >= 0)).all():
+        raise ValueError(f"{what} must be finite and not negative")
+    return given
