@@ -57,25 +57,33 @@ def copy_bytes_per_ms() -> float:
     return 2 * source.nbytes / median_ms(lambda: np.copyto(target, source), 7)
 
 
-def show(rows: Iterable[Row]) -> None:
-    """Print the rows as a table."""
-    print(f"{'name':38}{'n':>9}{'value':>12} {'unit':7}{'beside':34}{'ratio':>9}")
-    for found in rows:
-        beside = found.beside
-        if found.beside_value is not None:
-            beside += f" {found.beside_value:.4g}"
-        ratio = f"{found.ratio:.4g}" if found.ratio is not None else ""
-        print(
-            f"{found.name:38}{found.n:>9}{found.value:>12.4g} {found.unit:7}"
-            f"{beside:34}{ratio:>9}"
-        )
+HEAD = f"{'name':38}{'n':>9}{'value':>12} {'unit':7}{'beside':34}{'ratio':>9}"
 
 
-def write(rows: Iterable[Row], names: Iterable[str]) -> None:
-    """Write the rows; rows of measurements that did not run now stay."""
+def line(found: Row) -> str:
+    """Write a row as a line under HEAD."""
+    beside = found.beside
+    if found.beside_value is not None:
+        beside += f" {found.beside_value:.4g}"
+    ratio = f"{found.ratio:.4g}" if found.ratio is not None else ""
+    return (
+        f"{found.name:38}{found.n:>9}{found.value:>12.4g} {found.unit:7}"
+        f"{beside:34}{ratio:>9}"
+    )
+
+
+def write(rows: Iterable[Row], names: Iterable[str], at: int | None = None) -> None:
+    """Write the rows; rows of measurements that did not run now stay.
+
+    Of a measurement that ran at one size only, rows of other sizes stay as well.
+    """
     new = [asdict(found) for found in rows]
     ran = tuple(f"{name}:" for name in names)
     old = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else []
-    kept = [found for found in old if not found["name"].startswith(ran)]
+    kept = [
+        found
+        for found in old
+        if not found["name"].startswith(ran) or at not in (None, found["n"])
+    ]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps(kept + new, indent=1) + "\n")

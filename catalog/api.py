@@ -5,9 +5,10 @@ from typing import Any
 
 import django_filters as filters
 from django.db.models import Count, F, Prefetch, Q
-from django.http import QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.encoding import force_bytes
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
@@ -15,7 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog import search
+from catalog import catalogue, search
+from catalog.catalogue import Held
 from catalog.choices import ClaimStatus, Tier
 from catalog.filtersets import CROFilterSet, Found
 from catalog.models import CRO, CatalogState, Claim, Scheme, Term, Trial, TrialRole
@@ -112,10 +114,34 @@ class CROViewSet(viewsets.ReadOnlyModelViewSet[CRO]):
     def get_serializer_class(self) -> Any:
         return CRORowSerializer if self.action == "list" else CRODetailSerializer
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return answer_with_etag(request, catalog_state(), self._page)
+    def list(  # type: ignore[override]  # the framework takes any response
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        held = catalogue.current()
+        as_of = _as_of(held.state)
+        return answer_with_etag(request, as_of, lambda: self._page(held))
 
-    def _page(self) -> Response:
+    def _page(self, held: Held) -> HttpResponse:
+        """Answer with the page; what was written for an address is kept."""
+        request = self.request
+        params = sorted((name, *given) for name, given in request.query_params.lists())
+        form = request.accepted_media_type
+        key = "json", form, request.build_absolute_uri(request.path), *params
+        written: bytes | None = held.pages.get(key)
+        if written is None:
+            body, held = self._body()
+            context = self.get_renderer_context()
+            text = request.accepted_renderer.render(body, form, context)
+            written = force_bytes(text)
+            held.pages.put(key, written, len(written))
+        return HttpResponse(
+            written,
+            content_type=request.accepted_renderer.media_type,
+            headers={AS_OF: _as_of(held.state)},
+        )
+
+    def _body(self) -> tuple[dict[str, Any], Held]:
+        """Return what the page says, and the catalogue it tells of."""
         params = self.request.query_params
         found: Found = self.filter_queryset(self.get_queryset())
         wants_facets = _one_of(params, "facets", ("0", "1")) == "1"
@@ -135,7 +161,7 @@ class CROViewSet(viewsets.ReadOnlyModelViewSet[CRO]):
         }
         if wants_facets:
             body["facets"] = _facet_counts(found)
-        return dated(body, _as_of(found.held.state))
+        return {**body, "as_of": _as_of(found.held.state)}, found.held
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         cro, as_of = self.get_object(), catalog_state()

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from catalog import browse_views, catalogue, fragments
 from catalog.browse import browse
 from catalog.models import CRO, Term
+from catalog.serializers import CRORowSerializer
 from catalog.services.claims import announce_change
 from cro_portal.common import frames
 from tests.changes import mark_changed, mark_vocabulary_changed
@@ -314,3 +315,53 @@ def test_what_is_kept_by_address_is_bounded(client, monkeypatch):
         sum(map(len, part.pieces)) + sum(len(b) + len(c) for _, b, c in part.buttons)
         for part, _ in held.pages._things.values()
     )
+
+
+def test_an_answer_asked_again_is_not_made_again(
+    api, user, monkeypatch, django_assert_num_queries
+):
+    api.force_authenticate(user)
+    claim = ClaimFactory.create(
+        cro__name="Baltica",
+        term=TermFactory.create(scheme__code="service", code="writing"),
+    )
+    mark_vocabulary_changed()
+    mark_changed(claim.cro)
+    address = "/api/v1/cros/?facets=1&service=writing&page_size=5"
+    first = api.get(address)
+    made = CRORowSerializer.to_representation
+    monkeypatch.setattr(CRORowSerializer, "to_representation", None)
+
+    with django_assert_num_queries(1):  # which catalogue it is
+        again = api.get("/api/v1/cros/?service=writing&page_size=5&facets=1")
+    assert (again.content, again["Catalog-As-Of"], again["Content-Type"]) == (
+        first.content,
+        first["Catalog-As-Of"],
+        "application/json",
+    )
+    assert first.json()["facets"]["service"] == {"writing": 1}
+
+    monkeypatch.setattr(CRORowSerializer, "to_representation", made)
+    elsewhere = api.get(address, SERVER_NAME="127.0.0.1").json()
+    assert elsewhere["results"][0]["url"].startswith("http://127.0.0.1/")
+    claim.delete()
+    announce_change([claim.cro_id])
+    changed = api.get(address)
+    assert changed["ETag"] != first["ETag"]
+    assert not changed.json()["facets"]["service"]
+    assert changed.json()["count_known"] == 0
+    assert api.get(f"{address}&service=wrting").status_code == 400
+
+
+def test_only_the_renderers_media_type_makes_another_answer(api, user):
+    api.force_authenticate(user)
+    mark_changed(CROFactory.create())
+
+    plain = api.get("/api/v1/cros/")
+    indented = api.get(
+        "/api/v1/cros/", headers={"accept": "application/json; indent=2"}
+    )
+
+    assert plain.json() == indented.json()
+    assert indented.content.startswith(b"{\n  ")
+    assert api.get("/api/v1/cros/").content == plain.content
