@@ -643,9 +643,10 @@ def _ways_out(
             label, url = f"“{address.q}”", replace(address, q="").url()
         else:
             label, url = describe(choice, index, words), address.without(choice).url()
-        ways.append(Chip(f"Without {label}", url, total))
+        ways.append(Chip(label, url, total))
     ways.sort(key=lambda way: -(way.count or 0))
     narrowest = ways[0] if ways and ways[0].count else None
+    ways = [replace(way, label=f"Without {way.label}") for way in ways]
     if not query.include_unknown:
         wider = replace(query, include_unknown=True)
         url = replace(address, include_unknown=True).url()

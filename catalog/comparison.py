@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Func, Max, Min, TextField
-from django.db.models.functions import Left, Lower
+from django.db.models import Count, F, Func, Max, Min, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Left, Lower
 from django.utils.text import get_text_list
 
+from catalog import snapshot
 from catalog.choices import Aspect, ClaimStatus, Delivery, Tier
 from catalog.models import (
     CRO,
     Alias,
-    CatalogState,
     Claim,
     CompleteList,
     Term,
@@ -158,6 +158,7 @@ class Comparison:
     groups: tuple[RowGroup, ...]
     as_of: dt.date
     catalog_version: int
+    claims: tuple[Claim, ...]  # all that is shown of them, best first
     phases: Series
     shape: Series = field(default_factory=lambda: Series((), ()))
 
@@ -171,9 +172,15 @@ class Comparison:
         return replace(self, groups=tuple(groups))
 
 
-def compare(cros: Sequence[CRO], *, on: dt.date) -> Comparison:
-    """Gather everything known of some CROs: a fixed number of queries."""
-    state = CatalogState.objects.first() or CatalogState()
+def compare(
+    cros: Sequence[CRO], *, on: dt.date, version: int | None = None
+) -> Comparison:
+    """Gather everything known of some CROs: a fixed number of queries.
+
+    `version` is the catalogue's where the caller has just read it.
+    """
+    if version is None:
+        version = snapshot.read_state().version
     sheet = _Sheet(cros, on)
     rows: dict[str, list[Row]] = {code: [] for code in GROUPS}
     rows["identity"] += sheet.identity()
@@ -190,7 +197,8 @@ def compare(cros: Sequence[CRO], *, on: dt.date) -> Comparison:
             if rows[code]
         ),
         as_of=on,
-        catalog_version=state.version,
+        catalog_version=version,
+        claims=tuple(sheet.claims),
         phases=sheet.phases(),
         shape=sheet.shape(),
     )
@@ -249,46 +257,51 @@ class _Sheet:
     # Reading
 
     def _read_record(self) -> None:
+        """Count trials of each CRO: all, by phase and country, and by MeSH branch."""
         roles = TrialRole.objects.experience().filter(cro__in=self.cros).order_by()
-        self.record: dict[int, Mapping[str, Any]] = {
-            row["cro"]: row
-            for row in roles.values("cro").annotate(
-                n=Count("trial", distinct=True),
-                first=Min("trial__start_date"),
-                last=Max("trial__start_date"),
-                participants=Max("trial__participants"),
-                sites=Max("trial__n_sites"),
-                seen=Max("trial__retrieved_on"),
+        branch = Lower(
+            Left(
+                Func(
+                    F("trial__conditions__tree_numbers"),
+                    function="unnest",
+                    output_field=TextField(),
+                    set_returning=True,
+                ),
+                3,
             )
-        }
-        self.trials_of: dict[int, dict[int, int]] = defaultdict(dict)
-        for path in ("trial__phase", "trial__countries"):
-            counts = roles.filter(**{f"{path}__isnull": False})
-            for cro, term, n in counts.values_list("cro", path).annotate(
-                n=Count("trial", distinct=True)
-            ):
-                self.trials_of[term][cro] = n
-        branches = (
-            roles.filter(trial__conditions__isnull=False)
-            .annotate(
-                branch=Lower(
-                    Left(
-                        Func(
-                            F("trial__conditions__tree_numbers"),
-                            function="unnest",
-                            output_field=TextField(),
-                            set_returning=True,
-                        ),
-                        3,
-                    )
+        )
+
+        def counted(under: Any) -> QuerySet[TrialRole, Any]:
+            return (
+                roles.annotate(under=under)
+                .values("cro", "under")
+                .annotate(
+                    n=Count("trial", distinct=True),
+                    first=Min("trial__start_date"),
+                    last=Max("trial__start_date"),
+                    participants=Max("trial__participants"),
+                    sites=Max("trial__n_sites"),
+                    seen=Max("trial__retrieved_on"),
                 )
             )
-            .values_list("cro", "branch")
-            .annotate(n=Count("trial", distinct=True))
+
+        rows = counted(Value("all", output_field=TextField())).union(
+            counted(Cast("trial__phase", TextField())),
+            counted(Cast("trial__countries", TextField())),
+            counted(branch),
+            all=True,
         )
+        self.record: dict[int, Mapping[str, Any]] = {}
+        self.trials_of: dict[int, dict[int, int]] = defaultdict(dict)
         of_branch: dict[str, dict[int, int]] = defaultdict(dict)
-        for cro, branch, n in branches:
-            of_branch[branch][cro] = n
+        for row in rows:
+            cro, under, n = row["cro"], row["under"], row["n"]
+            if under == "all":
+                self.record[cro] = row
+            elif under and under.isdigit():
+                self.trials_of[int(under)][cro] = n
+            elif under:
+                of_branch[under][cro] = n
         unread = (self.trials_of.keys() - self.terms.keys()) | set()
         places = Term.objects.filter(pk__in=unread) | Term.objects.filter(
             scheme="therapeutic_area", code__in=of_branch

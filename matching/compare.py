@@ -1,5 +1,6 @@
 """The page that puts CROs side by side, with a study's needs where one is chosen."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from catalog import search
+from catalog import search, snapshot
 from catalog.choosing import Chosen, choose
 from catalog.comparison import Comparison, RowGroup, Series, compare
 from catalog.models import CRO
@@ -136,10 +137,7 @@ def _context(request: HttpRequest, wanted: Asked) -> dict[str, Any]:
     }
     if not wanted.cros:
         return context
-    comparison = compare(wanted.cros, on=on)
-    standing = (
-        offer.standing(wanted.study.pk, wanted.cros, on=on) if wanted.study else None
-    )
+    comparison, standing = _compared(wanted, on)
     shown = comparison.only_differences() if wanted.is_diff else comparison
     return context | {
         "comparison": comparison,
@@ -168,6 +166,15 @@ def _context(request: HttpRequest, wanted: Asked) -> dict[str, Any]:
         "csv_url": wanted.url("cro-compare-csv"),
         "xlsx_url": wanted.url("cro-compare-xlsx"),
     }
+
+
+def _compared(wanted: Asked, on: dt.date) -> tuple[Comparison, offer.Standing | None]:
+    """Compare, and hold against the study, by one state of the catalogue."""
+    if wanted.study is None:
+        return compare(wanted.cros, on=on), None
+    catalogue = snapshot.current()
+    comparison = compare(wanted.cros, on=on, version=catalogue.version)
+    return comparison, offer.standing(wanted.study, comparison, catalogue=catalogue)
 
 
 def _cut(group: RowGroup, wanted: Asked) -> dict[str, Any]:
@@ -278,10 +285,7 @@ def _sheet(request: HttpRequest) -> tuple[list[list[spreadsheet.Value]], str, in
     if not wanted.cros:
         raise Http404("Name the CROs to export, each by a parameter cro.")
     on = timezone.localdate()
-    comparison = compare(wanted.cros, on=on)
-    standing = (
-        offer.standing(wanted.study.pk, wanted.cros, on=on) if wanted.study else None
-    )
+    comparison, standing = _compared(wanted, on)
     needs = standing.rows if standing else ()
     if wanted.is_diff:
         comparison = comparison.only_differences()

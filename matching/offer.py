@@ -1,7 +1,6 @@
 """What a study needs against what some CROs offer: each requirement by itself."""
 
 import datetime as dt
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,13 +8,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from catalog import snapshot
-from catalog.models import CRO, Claim, Term
+from catalog.comparison import Comparison
+from catalog.models import CRO, Claim
 from matching import engine, facts, features
 from matching.engine import inputs
 from matching.models import Ranking, RankingEntry
 from matching.sentences import gate_sentence
 from sponsors.choices import Importance
-from sponsors.needs import NeedSpec, need_of_study
+from sponsors.models import Study
+from sponsors.needs import NeedSpec, need_of
 
 MET, PARTLY, NOT_MET, OPEN = "met", "partly", "no", "unknown"
 
@@ -74,31 +75,27 @@ class Standing:
     problem: str = ""
 
 
-def standing(study_id: uuid.UUID, cros: Sequence[CRO], *, on: dt.date) -> Standing:
-    """Hold CROs against a study as it is now; nothing is stored.
+def standing(
+    study: Study, comparison: Comparison, *, catalogue: snapshot.Snapshot
+) -> Standing:
+    """Hold the compared CROs against a study as it is now; nothing is stored.
 
     The study must be the reader's. The engine answers, so a requirement is met
-    here exactly when its gate would pass were it a must.
+    here exactly when its gate would pass were it a must. Two queries: the evidence
+    is the comparison's own.
     """
-    spec = need_of_study(study_id).spec
-    if not cros:
-        return Standing()
+    asked = need_of(study)
+    spec, cros, on = asked.spec, comparison.cros, comparison.as_of
     if not spec.requirements:
         return Standing(problem="This study asks for nothing yet. Add what it needs.")
-    catalogue = snapshot.current()  # one state of it for both questions
     try:
         as_musts = _entries(_all_musts(spec), cros, catalogue, on)
         weighed = _entries(spec, cros, catalogue, on)
     except ValidationError as error:
         return Standing(problem=" ".join(error.messages))
     parameters = as_musts[0]
-    claims = _claims_of(as_musts[1].values())
-    terms = {
-        (term.scheme_id, term.code): term
-        for term in Term.objects.filter(
-            pk__in=[one.term_id for one in spec.requirements]
-        ).select_related("scheme")
-    }
+    claims = {str(claim.uuid): claim for claim in comparison.claims}
+    terms = {(term.scheme_id, term.code): term for term in asked.terms.values()}
     importance = {one.term_id: one.importance for one in spec.requirements}
     rows = []
     for at, gate in enumerate(parameters["gates"]):
@@ -157,17 +154,6 @@ def _entries(
     )
     parameters = facts.parameters(answer, need, spec, catalogue.vocabulary)
     return parameters, {entry.cro_id: entry for entry in entries}
-
-
-def _claims_of(entries: Any) -> dict[str, Claim]:
-    uuids = {
-        uuid
-        for entry in entries
-        for gate in entry.gates
-        for uuid in gate["fact"]["claims"]
-    }
-    claims = Claim.objects.filter(uuid__in=uuids).select_related("source")
-    return {str(claim.uuid): claim for claim in claims.order_by("tier", "-observed_on")}
 
 
 def _offer(entry: RankingEntry | None, at: int, claims: Mapping[str, Claim]) -> Offer:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from catalog.models import Term
 from cro_portal.common.db import one_moment
 from sponsors.models import Requirement, Study, Weights
 
@@ -46,22 +47,28 @@ class StudyNeed:
     study_version: int
     weights_version: int
     spec: NeedSpec
+    terms: Mapping[int, Term]  # what is asked for, by key, with its scheme
 
 
 def need_of_study(study_id: uuid.UUID) -> StudyNeed:
     """Read a study, its requirements and its weights as of one moment."""
     with one_moment():
-        study = Study.objects.get(pk=study_id)
-        asked = Requirement.objects.filter(study=study).at(study.version)
-        rows = asked.order_by("term_id").values_list("term_id", "importance", "share")
-        requirements = tuple(RequirementSpec(*row) for row in rows)
-        weights = Weights.objects.filter(study=study).at(study.version).first()
+        return need_of(Study.objects.get(pk=study_id))
+
+
+def need_of(study: Study) -> StudyNeed:
+    """Read what a study asked for at the version it was read at: two queries."""
+    asked = Requirement.objects.filter(study=study).at(study.version)
+    rows = list(asked.order_by("term_id").select_related("term__scheme"))
+    weights = Weights.objects.filter(study=study).at(study.version).first()
     staff = study.staff_needed_fte
     return StudyNeed(
         study_version=study.version,
         weights_version=weights.since_version if weights else 0,
         spec=NeedSpec(
-            requirements=requirements,
+            requirements=tuple(
+                RequirementSpec(row.term_id, row.importance, row.share) for row in rows
+            ),
             weights=weights.values if weights else {},
             start_date=study.start_date,
             participants=study.participants,
@@ -71,4 +78,5 @@ def need_of_study(study_id: uuid.UUID) -> StudyNeed:
             staff_needed_fte=None if staff is None else float(staff),
             sponsor_size=study.sponsor_size,
         ),
+        terms={row.term_id: row.term for row in rows},
     )

@@ -243,7 +243,7 @@ def test_nothing_found_offers_what_finds_most(client):
     text = page(client, query)
 
     assert "No CRO is known to match all of this" in text
-    assert "take it off, and 1 CRO remains" in text
+    assert "<strong>Technology: Edc</strong> removes most: without it, 1 CRO" in text
     assert "Without Technology: Edc" in text
     assert "country=pl&amp;service=writing&amp;unknown=0" in text
     assert "Include CROs with no information" in text

@@ -319,5 +319,5 @@ def test_a_comparison_takes_as_many_queries_for_one_as_for_six(
             trial.countries.add(poland)
             trial.conditions.add(condition)
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(7):
         compare(cros, on=TODAY)
