@@ -40,6 +40,8 @@ from sponsors.wanted import SCHEMES
 
 PER_PAGE = 25
 N_SUGGESTIONS = 10
+WORK = ("service", "technology")
+"""What no register says of a study."""
 
 
 def refuse_too_large(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -224,6 +226,7 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         status = 200
     marked = set(study.from_register)
     hints = form.hints()
+    groups = asked.groups()
     context |= {
         "form": form,
         "marked": {name: name in marked for name in form.fields},
@@ -233,7 +236,10 @@ def study_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
             if name not in selectors.NOT_FACTS and name != "version"
         ],
         "asked": asked,
-        "groups": asked.groups(),
+        "groups": groups,
+        "asks_no_work": not any(
+            group.n_asked for group in groups if group.scheme.code in WORK
+        ),
         "has_no_disease": selectors.has_no_disease(study),
         "importances": Importance.choices,
     }

@@ -6,6 +6,7 @@ from django.core.management import call_command
 
 from catalog.importers.ctgov import read_study
 from sponsors import services
+from tests.browser.waiting import wait_until
 from tests.catalog.importers.ctgov_records import make_study
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -46,6 +47,25 @@ def test_a_condition_is_searched_added_and_saved(open_page, session_of, member, 
     page.get_by_text("Saved.").wait_for()
     row = study.requirements.current().get(term__code="breast-neoplasms")
     assert row.importance == "must"
+
+
+def test_a_list_is_opened_by_its_link_and_closed_by_escape(
+    open_page, session_of, member, study
+):
+    page = open_page(f"/studies/{study.pk}/edit/", cookies=session_of(member.user))
+    is_open = "document.getElementById('technology').open"
+    assert not page.evaluate(is_open)
+
+    page.get_by_role("link", name="Technology", exact=True).click()
+    wait_until(page, is_open)
+    page.locator("#technology > summary").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")  # in a field the key is the field's
+    assert page.evaluate(is_open)
+    page.locator("#technology > summary").focus()
+    page.keyboard.press("Escape")
+    assert not page.evaluate(is_open)
+    assert page.evaluate("document.activeElement.matches('#technology > summary')")
 
 
 def test_the_enter_key_in_a_search_does_not_save(open_page, session_of, member, study):

@@ -469,6 +469,19 @@ def test_the_rule_stands_where_the_staff_is_not_said(browser, member, study):
     assert "by the method’s rule; 9 with the further studies." in shown
 
 
+def test_the_form_says_what_no_register_knows_until_it_is_asked(browser, member, words):
+    study = StudyFactory.create(sponsor=member.sponsor)
+    reminder = "No register says which services"
+    assert reminder in text_of(browser.get(page("edit", study)))
+    services.update_study(
+        study=study,
+        expected_version=1,
+        by=member.user,
+        requirements=[Wanted("technology", "edc")],
+    )
+    assert reminder not in text_of(browser.get(page("edit", study)))
+
+
 def test_the_form_takes_few_queries(browser, study, django_assert_max_num_queries):
     with django_assert_max_num_queries(9):
         browser.get(page("edit", study))
