@@ -6,6 +6,7 @@ from django.core.management import call_command
 
 from catalog.importers.ctgov import read_study
 from sponsors import services
+from sponsors.models import Study
 from tests.browser.waiting import wait_until
 from tests.catalog.importers.ctgov_records import make_study
 
@@ -34,6 +35,19 @@ def test_no_page_has_a_barrier_and_each_fits_a_phone(
         assert found.violations_count == 0, (path, found.generate_report())
         overflow = "document.documentElement.scrollWidth > innerWidth"
         assert not page.evaluate(overflow), path
+
+
+def test_a_word_without_end_widens_no_page(open_page, session_of, member, study):
+    Study.objects.filter(pk=study.pk).update(title="W" * 300, notes="n" * 10_000)
+    cookies = session_of(member.user)
+    own = f"/studies/{study.pk}/"
+    typed = "x" * 200
+    for path in (
+        *("/studies/", own, f"{own}edit/", f"{own}weights/", f"{own}ranking/"),
+        *(f"/cros/?q={typed}", f"/cros/compare/?add={typed}"),
+    ):
+        page = open_page(path, width=390, cookies=cookies)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
 def test_a_condition_is_searched_added_and_saved(open_page, session_of, member, study):
