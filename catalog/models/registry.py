@@ -1,5 +1,6 @@
 """The track record: trials as public registers show them."""
 
+import datetime as dt
 from collections.abc import Iterable
 
 from django.contrib.postgres.fields import ArrayField
@@ -104,6 +105,14 @@ class Trial(TimestampedModel):
 
     def __str__(self) -> str:
         return self.registry_id
+
+    @property
+    def record_day(self) -> dt.date | None:
+        """The day of the record by the register; None where it gives no whole day."""
+        try:
+            return dt.date.fromisoformat(self.record_version[:10])
+        except ValueError:
+            return None
 
     @property
     def register_url(self) -> str:

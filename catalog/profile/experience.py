@@ -8,11 +8,12 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
 
 from catalog.models import CRO, Term, Trial, TrialCountry, TrialRole
+from catalog.profile.cuts import NOT_SAID, Cut, CutList, cuts
+from catalog.profile.cuts import lines as lines_of_cut
 from catalog.profile.record import TrackRecord, Trials, track_record
 from cro_portal.common.charts import BarChart, HeatMap, bars, heat_map
 
 TRIALS_A_PAGE = 25
-NOT_SAID = "not-said"
 SORTS = {
     "start": "start_date",
     "record": "registry_id",
@@ -22,6 +23,15 @@ SORTS = {
     "participants": "participants",
 }
 NEWEST_FIRST = "-start"
+PARAMETERS = {"sponsor_class": "class", "sponsor_size": "sponsor-size"}
+"""How fields of a choice are called in an address, where it is another name."""
+FIELDS = {parameter: name for name, parameter in PARAMETERS.items()}
+WORDS = {
+    "class": "kind of sponsor",
+    "sponsor-size": "size of sponsor",
+    "size": "number of participants",
+}
+CHIP_WORDS = {"sponsor": "Sponsor"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,11 @@ class Choice:
     area: str = ""
     phase: str = ""
     year: str = ""
+    country: str = ""
+    size: str = ""
+    sponsor_class: str = ""
+    sponsor_size: str = ""
+    sponsor: str = ""
     inherited: str = ""
     sort: str = NEWEST_FIRST
 
@@ -38,11 +53,15 @@ class Choice:
         """Return the query of this choice with some changes."""
         wanted = replace(self, **changes)
         query = {
-            field.name: getattr(wanted, field.name)
+            PARAMETERS.get(field.name, field.name): getattr(wanted, field.name)
             for field in fields(wanted)
             if getattr(wanted, field.name) != field.default
         }
         return f"?{urlencode(query)}"
+
+    def of(self, cut: Cut) -> str:
+        """Return what is chosen of a cut."""
+        return str(getattr(self, FIELDS.get(cut.name, cut.name)))
 
 
 @dataclass(frozen=True)
@@ -88,6 +107,8 @@ class Experience:
     phases: Sequence[str]
     years: BarChart
     year_links: Mapping[str, Linked]
+    cuts: Sequence[CutList]
+    n_only_inherited: int
     chips: Sequence[Chip]
     ignored: Sequence[str]
     columns: Sequence[Column]
@@ -142,10 +163,13 @@ def experience(
     if predecessors:
         n_inherited = Trial.objects.experience_of(predecessors).count()
     areas, phases, terms = _axes(record)
-    choice, ignored = _choice(parameters, areas, phases, record, with_inherited)
+    parted = cuts(record, cros)
+    choice, ignored = _choice(parameters, areas, phases, parted, record, with_inherited)
     chosen = _chosen(record, choice, areas, phases)
+    of_cut = {cut.name: cut.trials.get(choice.of(cut), record.trials) for cut in parted}
+    cut_out = record.trials.intersection(*of_cut.values())
 
-    by_year = chosen["year"]
+    by_year = chosen["year"] & cut_out
     counts = {
         (a, p): len(areas[a] & phases[p] & by_year) for a in areas for p in phases
     }
@@ -166,7 +190,7 @@ def experience(
         )
         for cell in heat.cells
     }
-    within = chosen["area"] & chosen["phase"]
+    within = chosen["area"] & chosen["phase"] & cut_out
     years = bars(_by_year(record, within))
     year_links = {
         bar.key: Linked(
@@ -179,6 +203,11 @@ def experience(
         for bar in years.bars
     }
     keys = within & by_year
+    own = (
+        frozenset(Trial.objects.experience_of([cro]).values_list("pk", flat=True))
+        if with_inherited
+        else record.trials
+    )
     return Experience(
         choice=choice,
         record=record,
@@ -199,7 +228,9 @@ def experience(
         phases=[terms[phase] for phase in phases],
         years=years,
         year_links=year_links,
-        chips=_chips(choice, terms),
+        cuts=_cut_lists(parted, of_cut, choice, chosen),
+        n_only_inherited=len(keys - own),
+        chips=_chips(choice, terms, parted),
         ignored=ignored,
         columns=_columns(choice),
         page=Paginator(
@@ -236,10 +267,32 @@ def _axes(
     return areas, phases, words
 
 
+def _cut_lists(
+    parted: Sequence[Cut],
+    of_cut: Mapping[str, Trials],
+    choice: Choice,
+    chosen: Mapping[str, Trials],
+) -> list[CutList]:
+    """Count each cut within what the other choices leave."""
+    found = []
+    for cut in parted:
+        others = [trials for name, trials in of_cut.items() if name != cut.name]
+        within = chosen["area"].intersection(chosen["phase"], chosen["year"], *others)
+        name, picked = FIELDS.get(cut.name, cut.name), choice.of(cut)
+
+        def url(code: str, name: str = name, picked: str = picked) -> str:
+            return choice.url(**{name: "" if code == picked else code})
+
+        if shown := lines_of_cut(cut, picked, within, url):
+            found.append(shown)
+    return found
+
+
 def _choice(
     parameters: Mapping[str, str],
     areas: Mapping[str, Trials],
     phases: Mapping[str, Trials],
+    parted: Sequence[Cut],
     record: TrackRecord,
     with_inherited: bool,
 ) -> tuple[Choice, list[str]]:
@@ -247,14 +300,16 @@ def _choice(
         "area": areas.keys(),
         "phase": phases.keys(),
         "year": {*map(str, record.by_year), NOT_SAID},
+        **{cut.name: cut.trials.keys() for cut in parted},
     }
     picked, ignored = {}, []
     for name, codes in known.items():
         value = parameters.get(name, "")
         if value in codes:
-            picked[name] = value
+            picked[FIELDS.get(name, name)] = value
         elif value:
-            ignored.append(f"No trial here has the {name} “{value[:60]}”.")
+            words = WORDS.get(name, name)
+            ignored.append(f"No trial here has the {words} “{value[:60]}”.")
     sort = parameters.get("sort", "")
     if sort.removeprefix("-") in SORTS:
         picked["sort"] = sort
@@ -288,7 +343,9 @@ def _by_year(record: TrackRecord, within: Trials) -> dict[str, float | None]:
     }
 
 
-def _chips(choice: Choice, words: Mapping[str, str]) -> list[Chip]:
+def _chips(
+    choice: Choice, words: Mapping[str, str], parted: Sequence[Cut]
+) -> list[Chip]:
     chips = []
     if choice.area:
         label = words[choice.area]
@@ -299,6 +356,13 @@ def _chips(choice: Choice, words: Mapping[str, str]) -> list[Chip]:
     if choice.year:
         label = words.get(choice.year, choice.year)
         chips.append(Chip(f"Start: {label}", choice.url(year="")))
+    for cut in parted:
+        if picked := choice.of(cut):
+            field = FIELDS.get(cut.name, cut.name)
+            heading = CHIP_WORDS.get(cut.name, cut.heading)
+            chips.append(
+                Chip(f"{heading}: {cut.labels[picked]}", choice.url(**{field: ""}))
+            )
     return chips
 
 

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from catalog.choices import AliasKind, ClaimStatus, CROStatus, Register, RoleKind
-from catalog.models import CompleteList, TrialCondition, TrialCountry
+from catalog.models import CompleteList, TrialCondition, TrialCountry, TrialRole
 from catalog.profile.facts import evidence_grade, size_band
 from catalog.profile.sources import CLAIMS_A_PAGE
 from catalog.profile.tabs import TABS, tab_url
@@ -119,7 +119,7 @@ def test_a_merged_cro_leads_to_the_same_tab_of_its_successor(client):
     ("tab", "queries"),
     [
         ("overview", 24),
-        ("experience", 14),
+        ("experience", 16),
         ("countries", 11),
         ("services", 7),
         ("technology", 7),
@@ -377,13 +377,84 @@ def test_inherited_trials_are_left_out_until_asked_for_and_labelled(client):
     assert "inherited from Amber" in with_them
 
 
+def test_with_the_inherited_trials_it_says_how_many_of_those_shown_they_are(client):
+    cro = CROFactory.create()
+    former = CROFactory.create(name="Amber", status=CROStatus.MERGED, successor=cro)
+    trial(cro, participants=20)
+    trial(former, participants=20)
+    both = trial(cro, participants=900)
+    TrialRoleFactory.create(cro=former, trial=both)
+
+    text = show(client, cro, "experience", inherited="1")
+    small = show(client, cro, "experience", inherited="1", size="under-100")
+
+    assert "3 trials, 1 of them inherited" in text
+    assert "2 trials of 3, 1 of them inherited" in small
+
+
+def test_trials_are_cut_by_country_size_and_sponsor(client):
+    cro = CROFactory.create()
+    poland = TermFactory.create(scheme__code="country", code="pl", label="Poland")
+    amber = {"sponsor_key": "amber", "lead_sponsor": "Amber Biotech"}
+    small = {"sponsor_class": "INDUSTRY", "sponsor_size": "small", **amber}
+    trial(cro, title="First", country=poland, participants=80, **small)
+    trial(cro, title="Second", participants=99, **small)
+    trial(cro, title="Third", participants=100, sponsor_key="once", lead_sponsor="X")
+    trial(cro, title="Fourth", **amber, kind=RoleKind.LEAD)
+
+    whole = show(client, cro, "experience")
+
+    for query, label, n in (
+        ("country=pl", "Poland", 1),
+        ("country=not-said", "Not said", 3),
+        ("size=under-100", "Under 100", 2),
+        ("size=100-499", "100 to 499", 1),
+        ("class=industry", "Industry", 2),
+        ("sponsor-size=small", "Small", 2),
+        ("sponsor=amber", "Amber Biotech", 2),
+    ):
+        line = f'<a href="?{query}">{label}</a> <span class="muted">{n}</span>'
+        assert line in whole
+        name, code = query.split("=")
+        assert f"{n} trial{'' if n == 1 else 's'} of 4" in show(
+            client, cro, "experience", **{name: code}
+        )
+    assert "1 of 2 sponsors with two trials or more." in whole
+
+
+def test_a_cut_counts_within_the_other_choices_and_can_be_taken_off(client):
+    cro = CROFactory.create()
+    for country in ("Poland", "Spain"):
+        place = TermFactory.create(
+            scheme__code="country", code=country.lower(), label=country
+        )
+        trial(cro, country=place, participants=80 if country == "Poland" else 900)
+
+    text = show(client, cro, "experience", country="poland")
+    wrong = show(client, cro, "experience", **{"sponsor-size": "huge"})
+
+    assert '<a href="?country=spain">Spain</a>' in text
+    assert '<a href="?" aria-current="true">Poland</a>' in text
+    assert "500 to 1,999" not in text
+    assert "No trial here has the size of sponsor “huge”" in wrong
+    assert "2 trials" in wrong
+
+
 def test_trials_link_to_their_register_and_unknown_is_said(client):
     cro = CROFactory.create()
-    trial(cro, register=Register.CTGOV, registry_id="NCT01234567")
+    trial(
+        cro,
+        register=Register.CTGOV,
+        registry_id="NCT01234567",
+        record_version="2024-05-06",
+    )
+    TrialRole.objects.update(name_as_written="Amber, Inc.")
 
     text = show(client, cro, "experience")
 
     assert "https://clinicaltrials.gov/study/NCT01234567" in text
+    assert "6 May 2024" in text
+    assert "Collaborator: “Amber, Inc.”" in text
     assert "not said" in text
 
 
