@@ -13,6 +13,7 @@ from bench import harness
 
 MEASUREMENTS = (
     "engine",
+    "evidence",
     "robustness",
     "match",
     "catalogue_index",
