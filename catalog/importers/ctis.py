@@ -96,7 +96,9 @@ def parse_trial(body: dict[str, Any]) -> TrialRecord:
         sex="",
         healthy_volunteers=None,
         countries=countries,
-        n_sites=len(sites) or None,
+        n_sites=len(sites)
+        if sites and all(country.n_sites for country in countries)
+        else None,
         start=start,
         completion=completion,
         lead_sponsor=lead,
@@ -195,15 +197,25 @@ def _conditions(reader: Reader, information: dict[str, Any]) -> tuple[str, ...]:
 def _participants(
     reader: Reader, part_one: dict[str, Any], parts_two: list[dict[str, Any]]
 ) -> int | None:
-    """Add what the member states plan and what is planned elsewhere."""
-    counts = [
-        reader.participants(part, "recruitmentSubjectCount")
-        for part in parts_two
-        if part.get("recruitmentSubjectCount")
-    ]
-    if part_one.get("rowSubjectCount"):
-        counts.append(reader.participants(part_one, "rowSubjectCount"))
-    total = sum(filter(None, counts))
+    """Add what the member states plan and what is planned elsewhere.
+
+    A member state that does not say leaves the whole unknown.
+    """
+    planned = [(part, "recruitmentSubjectCount") for part in parts_two]
+    if part_one.get("rowSubjectCount") is not None:
+        planned.append((part_one, "rowSubjectCount"))
+    total = 0
+    for body, key in planned:
+        if body.get(key) in (0, "0"):
+            continue
+        count = reader.participants(body, key)
+        if count is None:
+            reader.note(
+                "Not every member state says how many participants it plans; the "
+                "number was left empty."
+            )
+            return None
+        total += count
     return total or None
 
 

@@ -1,5 +1,6 @@
 """Each format gives the same dataclass, and no person passes any parser."""
 
+import copy
 import csv
 import datetime as dt
 import io
@@ -201,13 +202,31 @@ def test_ctis_is_read_with_third_parties():
     assert record.version == "2024-05-06"
     assert record.other_ids == ("2021-000001-11", "NCT99000006")
     assert record.countries == (CountrySites("Poland", 1), CountrySites("France"))
-    assert record.n_sites == 1
+    assert record.n_sites is None  # France does not list its own
     assert record.lead_sponsor == Organization("Made-up Pharma", "INDUSTRY")
     assert record.mentions == (
         Mention("Made-up Pharma", "lead"),
         Mention("Fictional Research", "third_party", country="Germany"),
         Mention("Fictional Clinic", "facility", country="Poland"),
     )
+
+
+@pytest.mark.parametrize(
+    ("second", "participants", "n_sites"),
+    [
+        ({}, None, None),
+        ({"recruitmentSubjectCount": 0}, 140, None),
+        ({"recruitmentSubjectCount": 20, "trialSites": [{}, {}]}, 160, 3),
+    ],
+)
+def test_what_a_member_state_leaves_open_is_not_taken_as_none(
+    second, participants, n_sites
+):
+    body = copy.deepcopy(formats.CTIS)
+    parts = body["authorizedApplication"]["authorizedPartsII"]
+    parts[1] = {"mscInfo": {"countryName": "France"}, **second}
+    record = ctis.parse_trial(body)
+    assert (record.participants, record.n_sites) == (participants, n_sites)
 
 
 def test_the_older_generation_of_ctis_is_read():
