@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from catalog.choices import AliasKind, MatchDecision
-from catalog.identity import Mention, Resolution, core_name, plain_domain
+from catalog.identity import Mention, Proposal, Resolution, core_name, plain_domain
 from catalog.models import CRO, Alias, OrganizationMatch
 from catalog.services.claims import announce_change
 from catalog.services.state import raise_catalog_version
@@ -47,13 +47,11 @@ def note_unsure(mentions: Iterable[UnsureMention]) -> int:
     nothing (no name and no domain) is left out.
     """
     rows: dict[tuple[str, str], OrganizationMatch] = {}
-    slugs = set()
     for unsure in mentions:
         key = core_name(unsure.mention.name)[:400]
         domain = plain_domain(unsure.mention.domain)
         if not key and not domain:
             continue
-        slugs.add(unsure.resolution.organization)
         row = rows.get((key, domain))
         if row is not None:
             row.n_trials += unsure.n_trials
@@ -67,14 +65,18 @@ def note_unsure(mentions: Iterable[UnsureMention]) -> int:
             examples=_some((), unsure.examples),
             proposals=[
                 {"organization": found.organization, "certainty": found.certainty}
-                for found in unsure.resolution.proposals
+                for found in _best_first(unsure.resolution)
             ],
             reasons=list(unsure.resolution.reasons),
         )
-    cros = {cro.slug: cro for cro in CRO.objects.filter(slug__in=slugs)}
-    for row in rows.values():
-        best = row.proposals[0]["organization"] if row.proposals else ""
-        row.likeliest = cros.get(best)
+    best = {
+        names: row.proposals[0]["organization"]
+        for names, row in rows.items()
+        if row.proposals
+    }
+    cros = {cro.slug: cro for cro in CRO.objects.filter(slug__in={*best.values()})}
+    for names, slug in best.items():
+        rows[names].likeliest = cros.get(slug)
     n_before = OrganizationMatch.objects.count()
     OrganizationMatch.objects.bulk_create(
         rows.values(), batch_size=BATCH, ignore_conflicts=True
@@ -137,6 +139,11 @@ def reject_match(*, match: OrganizationMatch, by: User) -> OrganizationMatch:
     match.save()
     raise_catalog_version()
     return match
+
+
+def _best_first(found: Resolution) -> list[Proposal]:
+    """Put whom the resolver chose, by day or country, before who is as certain."""
+    return sorted(found.proposals, key=lambda p: p.organization != found.organization)
 
 
 def _open(match: OrganizationMatch) -> OrganizationMatch:

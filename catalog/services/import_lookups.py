@@ -153,15 +153,15 @@ class Lookups:
 
     def _resolve(self, mentions: Iterable[identity.Mention]) -> None:
         """Answer for mentions that are new; who is a stranger is so on any day."""
+        if len(self._answers) + len(self._strangers) > MAX_CACHED:
+            self._answers.clear()
+            self._strangers.clear()
         new = [
             mention
             for mention in mentions
             if mention not in self._answers
             and (mention.name, mention.domain) not in self._strangers
         ]
-        if len(self._answers) + len(self._strangers) > MAX_CACHED:
-            self._answers.clear()
-            self._strangers.clear()
         for mention, answer in zip(new, self.resolver.resolve_many(new), strict=True):
             if answer.answer == "no" and not answer.proposals:
                 self._strangers.add((mention.name, mention.domain))

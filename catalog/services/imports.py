@@ -240,11 +240,14 @@ COUNTS = """
       FROM picked
 """
 UNSURE = """
-    SELECT u ->> 'name', u ->> 'domain', min(u ->> 'country'), min(u ->> 'field'),
-           count(DISTINCT registry_id),
-           (array_agg(DISTINCT registry_id))[:5]
-      FROM picked, jsonb_array_elements(unsure) AS u
-     GROUP BY 1, 2 ORDER BY 1, 2
+    SELECT name, domain, one ->> 'country', one ->> 'field', one ->> 'day', n, examples
+      FROM (SELECT u ->> 'name' AS name, u ->> 'domain' AS domain,
+                   (array_agg(u ORDER BY registry_id, u))[1] AS one,
+                   count(DISTINCT registry_id) AS n,
+                   (array_agg(DISTINCT registry_id))[:5] AS examples
+              FROM picked, jsonb_array_elements(unsure) AS u
+             GROUP BY 1, 2) AS found
+     ORDER BY name, domain
 """
 COLUMNS = list(
     StagedRow._fields[
@@ -386,7 +389,7 @@ def _size_sponsors() -> set[int]:
 
 
 def _unsure(resolver: Resolver) -> list[UnsureMention]:
-    """Gather the unsure names, each with its number of trials and some of them."""
+    """Gather the unsure names, each as one of its trials has it, with some of these."""
     with connection.cursor() as cursor:
         cursor.execute(UNSURE)
         rows = cursor.fetchall()
@@ -395,10 +398,10 @@ def _unsure(resolver: Resolver) -> list[UnsureMention]:
             name=name,
             domain=domain,
             country=country,
-            day=None,
+            day=dt.date.fromisoformat(day) if day else None,
             field=kind,
         )
-        for name, domain, country, kind, *_ in rows
+        for name, domain, country, kind, day, *_ in rows
     ]
     answers = resolver.resolve_many(mentions)
     return [

@@ -7,7 +7,7 @@ from django.template import engines
 from django.urls import reverse
 
 from catalog.choices import AliasKind, CROStatus, MatchDecision
-from catalog.identity import Mention
+from catalog.identity import Mention, Proposal, Resolution
 from catalog.models import Alias, CatalogState, OrganizationMatch
 from catalog.services.directory import current_resolver
 from catalog.services.identity import (
@@ -48,6 +48,28 @@ def test_an_unsure_name_waits_with_its_proposals(premier, match):
     assert match.reasons
     assert (match.n_trials, match.examples) == (3, ["NCT00000001"])
     assert list(OrganizationMatch.objects.open()) == [match]
+
+
+def test_whom_the_resolver_chose_is_proposed_first(premier):
+    CROFactory.create(
+        slug="premier-twin", name="Premier Twin", is_fictional=False,
+        status=CROStatus.LISTED,
+    )  # fmt: skip
+    proposals = (Proposal("premier-research", 0.6), Proposal("premier-twin", 0.6))
+    by_country = Resolution(
+        "unsure", "premier-twin", 0.6, ("So.",), "", False, proposals
+    )
+    nobody = Resolution("no", "", 0.0, ("So.",), "", False, proposals)
+
+    note_unsure([UnsureMention(Mention(NAME), by_country)])
+    note_unsure([UnsureMention(Mention("Premier"), nobody)])
+
+    chosen, unchosen = OrganizationMatch.objects.order_by("pk")
+    assert chosen.likeliest.slug == "premier-twin"
+    assert [one["organization"] for one in chosen.proposals] == [
+        "premier-twin", "premier-research",
+    ]  # fmt: skip
+    assert unchosen.likeliest == premier
 
 
 def test_the_same_import_twice_adds_nothing_and_a_larger_one_raises(match):

@@ -28,7 +28,7 @@ from catalog.models import (
     TrialCountry,
     TrialRole,
 )
-from catalog.services import imports
+from catalog.services import import_lookups, imports
 from catalog.services.imports import ImportIsRunning, import_trials
 from catalog.signals import catalog_changed
 from catalog.snapshot import current, forget
@@ -292,6 +292,30 @@ def test_unsure_names_wait_for_a_curator(research, run_import):
     assert match.name_as_written == "Fictional Research"
     assert match.n_trials == 2
     assert match.examples == ["NCT00000001", "NCT00000002"]
+
+
+def test_an_unsure_name_is_explained_as_a_trial_has_it(research, run_import):
+    asked = []
+
+    class Watched(Doubtful):
+        def resolve_many(self, mentions):
+            asked.append([m for m in mentions if m.name == "Fictional Research"])
+            return super().resolve_many(mentions)
+
+    run_import(study(1), study(2), resolver=Watched())
+
+    (read,), (explained,) = asked[0], asked[-1]
+    assert read.day is not None
+    assert explained == read
+
+
+def test_a_full_memory_of_names_loses_no_role(research, run_import, monkeypatch):
+    monkeypatch.setattr(import_lookups, "MAX_CACHED", 0)
+
+    report = run_import(study(1), study(2), study(3), batch_records=1)
+
+    assert report.n_roles == 3
+    assert TrialRole.objects.filter(cro=research).count() == 3
 
 
 def test_facilities_are_a_sites_experience(words, run_import):
