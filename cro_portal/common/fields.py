@@ -5,6 +5,7 @@ let `"nan"` through. A mistake in a program is found sooner when it is refused.
 Each refusal says what to send instead.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ class WholeNumber(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("invalid")
-        if data != int(data):
+        if isinstance(data, float) and not data.is_integer():  # nor is infinity
             self.fail("invalid")
         return int(data)
 
@@ -42,7 +43,13 @@ class Number(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("invalid")
-        return float(data)
+        try:
+            number = float(data)
+        except OverflowError:  # a whole number of hundreds of digits
+            self.fail("invalid")
+        if not math.isfinite(number):  # 1e400 is read as infinity
+            self.fail("invalid")
+        return number
 
 
 class Text(serializers.CharField):

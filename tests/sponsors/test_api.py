@@ -115,6 +115,21 @@ def test_study_is_made_from_a_registers_record(owner, words):
     assert again.status_code == 201
 
 
+HUGE = "1" + "0" * 400
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("participants", "1e400"), ("min_age_years", "1e400"), ("min_age_years", HUGE)],
+)
+def test_numbers_that_no_machine_holds_are_refused(owner, words, name, number):
+    body = json.dumps(FULL | {name: 0}).replace(f'"{name}": 0', f'"{name}": {number}')
+    answer = owner.generic("POST", STUDIES, body, content_type="application/json")
+    (error,) = is_problem(answer, 400)["errors"]
+    assert error["pointer"] == f"/{name}"
+    assert not Study.objects.exists()
+
+
 @pytest.mark.parametrize("record", [{}, [], {"a": 1}, [{}, {}], 5, "NCT01234567", None])
 def test_json_of_another_kind_is_no_record(owner, words, record):
     answer = is_problem(owner.post(STUDIES, {"record": record}), 400)
