@@ -371,6 +371,9 @@ def _as_filters(
     """Offer the words of the search as filters, which tell a no from not known."""
     if not address.q:
         return []
+    choices, rest = search.filters_within(address.q, held)
+    if len(choices) > 1:
+        return [_as_all(held, address, words, choices, rest)]
     return [
         Chip(
             describe(choice, held.facets, words),
@@ -380,6 +383,27 @@ def _as_filters(
         for choice in search.filters_called(address.q, held)
         if choice not in address.choices
     ]
+
+
+def _as_all(
+    held: catalogue.Held,
+    address: Address,
+    words: Mapping[str, Words],
+    choices: Sequence[Choice],
+    rest: str,
+) -> Chip:
+    """Offer what a search of several names means: CROs that have all of them."""
+    facets = [choice.facet for choice in choices]
+    meant = replace(
+        address,
+        q=rest,
+        choices=tuple(dict.fromkeys((*address.choices, *choices))),
+        all_of=address.all_of | {one for one in facets if facets.count(one) > 1},
+    )
+    query, _ = search.parse(QueryDict(meant.filters), held)
+    names = [name_of(choice, held.facets, words) for choice in choices]
+    label = " + ".join([*names, *([f"“{rest}”"] if rest else [])])
+    return Chip(label, meant.url(), held.facets.search(query, 0, 1).total)
 
 
 def _first(problems: Sequence[search.Problem]) -> Sequence[search.Problem]:

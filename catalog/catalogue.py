@@ -127,6 +127,12 @@ class Terms:
         """By facet and code, the label."""
         return dict(zip(self.values, self.labels, strict=True))
 
+    @cached_property
+    def place_of(self) -> Mapping[str, int]:
+        """By key, the place in `values` of the first term that goes by it."""
+        pairs = zip(self.keys, self.owner.tolist(), strict=True)
+        return dict(sorted(pairs, key=lambda pair: -pair[1]))
+
     def name_of(self, key: str) -> str:
         """Give a name with this key; empty if there is none."""
         return _name_of(key, self.keys, self.names)

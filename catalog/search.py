@@ -39,6 +39,12 @@ EXPLAINED: Final = 5
 MODE: Final = "_mode"
 SHORTEST_TERM: Final = 3
 """Letters that a word has, before terms are searched by its beginning."""
+LONGEST_NAME: Final = 8
+"""Words of a term's name that are looked for within a longer search."""
+JOINING_WORDS: Final = frozenset(
+    ("a", "and", "for", "in", "of", "or", "own", "that", "the", "with")
+)
+"""Words between names that mean nothing by themselves."""
 NAMES_WEIGHED: Final = 60
 """Names of terms among which the suggestions are chosen."""
 MAX_TERMS: Final = 200
@@ -461,6 +467,33 @@ def filters_called(q: str, held: catalogue.Held) -> list[Choice]:
         if asked in {lookup_key(name) for name in (one.label, one.value, one.also)}
         and held.facets.total(one.kind, one.value)
     ]
+
+
+def filters_within(q: str, held: catalogue.Held) -> tuple[list[Choice], str]:
+    """Read a search as names of filters, the longest first, and the words between.
+
+    "phase 2 poland rare" is Phase 2, Poland and the word "rare".
+    """
+    words = lookup_key(q[:TEXT_LENGTH]).split()
+    choices: list[Choice] = []
+    rest: list[str] = []
+    at = 0
+    while at < len(words):
+        for end in range(min(at + LONGEST_NAME, len(words)), at, -1):
+            name = " ".join(words[at:end])
+            place = held.terms.place_of.get(name)
+            if len(name) < SHORTEST_TERM or place is None:
+                continue
+            facet, code = held.terms.values[place]
+            if held.facets.total(facet, code):
+                choices.append(Choice(facet, code))
+                at = end
+                break
+        else:
+            if words[at] not in JOINING_WORDS:
+                rest.append(words[at])
+            at += 1
+    return list(dict.fromkeys(choices)), " ".join(rest)
 
 
 def did_you_mean(

@@ -408,5 +408,25 @@ def test_a_search_for_the_name_of_a_filter_offers_the_filter(client):
     assert "is also a filter" not in page(client, "q=rare+disease&area=rare-diseases")
 
 
+def test_a_search_of_several_names_is_offered_as_filters(client):
+    for scheme, code, label in (
+        ("country", "pl", "Poland"),
+        ("country", "es", "Spain"),
+        ("technology", "edc", "Data capture"),
+    ):
+        term(scheme, code, label=label)
+        claim("Both", scheme, code)
+    claim("One", "country", "pl")
+
+    text = page(client, "q=data+capture+in+Poland+and+Spain+both")
+
+    assert "Data capture + Poland + Spain + “both”" in text
+    assert (
+        "?q=both&amp;technology=edc&amp;country=pl&amp;country=es"
+        "&amp;country_mode=all" in text
+    )
+    assert "also a filter" not in page(client, "q=nobody+knows+this")
+
+
 def test_nothing_typed_suggests_nothing(client):
     assert not client.get(reverse("catalog:suggest")).content.strip()
