@@ -513,11 +513,16 @@ def _children_after_parents(rows: list[Row]) -> list[Row]:
     return ordered
 
 
+def sentences_by_field(error: ValidationError) -> dict[str, list[str]]:
+    """Give what a service refused by field; under "" what is about no field."""
+    return error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+
+
 def add_errors(
     study_form: forms.BaseForm, requirements: forms.Form, error: ValidationError
 ) -> None:
     """Hand a service's refusal to the form whose matter it is."""
-    for name, messages in error.message_dict.items():
+    for name, messages in sentences_by_field(error).items():
         if name == "requirements":
             requirements.add_error(None, messages)
         else:

@@ -17,7 +17,7 @@ from cro_portal.common.htmx import HtmxRequest, render_page
 from sponsors import selectors, services
 from sponsors.anchors import anchors
 from sponsors.criteria import CRITERIA, Criterion
-from sponsors.forms import LOST_VERSION
+from sponsors.forms import LOST_VERSION, sentences_by_field
 from sponsors.learnt import DEFAULT, LEARNT, learnt_weights
 from sponsors.models import Study
 from sponsors.views import editable, refuse_too_large, with_ranking_link
@@ -258,7 +258,7 @@ class _Page:
         }
 
     def refuse(self, error: ValidationError) -> None:
-        for name, sentences in error.message_dict.items():
+        for name, sentences in sentences_by_field(error).items():
             field = name if name in self.form.fields else None
             self.form.add_error(field, sentences)
 

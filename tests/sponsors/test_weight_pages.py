@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
-from sponsors import services
+from sponsors import selectors, services
 from sponsors.choices import Role
 from sponsors.criteria import DEFAULT_WEIGHTS
 from sponsors.models import PersonalWeights, Study, Weights, WeightsFreeze
@@ -55,6 +55,28 @@ def weighed(study, by, values=SEVEN, **kwargs):
 def frozen(study, by):
     study.refresh_from_db()
     return services.freeze_weights(study=study, expected_version=study.version, by=by)
+
+
+@pytest.mark.parametrize(
+    ("name", "during"),
+    [("study-weights", "weights_history"), ("study-weights-own", "own_weights")],
+)
+def test_a_study_archived_meanwhile_is_refused_in_words(
+    client, study, monkeypatch, name, during
+):
+    read = getattr(selectors, during)
+
+    def archive_and_read(*args):
+        services.archive_study(study=study)
+        return read(*args)
+
+    monkeypatch.setattr(selectors, during, archive_and_read)
+    answer = client.post(page(study, name), EIGHT | {"version": study.version})
+
+    assert answer.status_code == 422
+    assert services.ARCHIVED in text_of(answer)
+    assert not Weights.objects.exists()
+    assert not PersonalWeights.objects.exists()
 
 
 # The ways
