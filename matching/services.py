@@ -106,7 +106,10 @@ def request_run(*, study: Study, by: User) -> RankingRun:
     ValidationError
         If the study is archived.
     """
-    if Study.objects.select_for_update().get(pk=study.pk).archived_at is not None:
+    if (
+        Study.objects.select_for_update(no_key=True).get(pk=study.pk).archived_at
+        is not None
+    ):
         raise ValidationError(ARCHIVED)
     want_rankings([study.pk])
     work = RankingWork.objects.get(study=study)

@@ -324,7 +324,7 @@ def freeze_weights(*, study: Study, expected_version: int, by: "User") -> Study:
         When the study is past `expected_version`.
     """
     # Locked before it is asked who was first: the second of two waits here.
-    now = Study.objects.select_for_update().get(pk=study.pk)
+    now = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
     freeze = WeightsFreeze.objects.filter(study=now).select_related("frozen_by").first()
     if freeze:
         raise ValidationError(frozen_before(freeze))
@@ -357,7 +357,7 @@ def hide_names(*, study: Study, by: "User") -> Study:
     ValidationError
         When the weights are frozen already.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
     if study.archived_at is not None:
         raise ValidationError(ARCHIVED)
     if study.is_blind:
@@ -385,7 +385,7 @@ def archive_study(*, study: Study) -> Study:
 
     Archiving what is archived changes nothing.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
     if study.archived_at is None:
         study.archived_at = timezone.now()
         study.save(update_fields=["archived_at", "updated_at"])
@@ -395,7 +395,7 @@ def archive_study(*, study: Study) -> Study:
 @transaction.atomic
 def unarchive_study(*, study: Study) -> Study:
     """Take a study out of the archive; it is ranked anew."""
-    study = Study.objects.select_for_update().get(pk=study.pk)
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
     if study.archived_at is not None:
         study.archived_at = None
         study.save(update_fields=["archived_at", "updated_at"])
@@ -707,8 +707,12 @@ def _known_fields(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lock(study: Study, expected_version: int) -> Study:
-    """Give the study as it is now, locked until the transaction ends."""
-    now = Study.objects.select_for_update().get(pk=study.pk)
+    """Give the study as it is now, locked until the transaction ends.
+
+    The lock leaves its key free: a worker that publishes a ranking of the study
+    holds what we may want next, and its foreign key must not wait for us.
+    """
+    now = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
     if now.archived_at is not None:
         raise ValidationError(ARCHIVED)
     if now.version != expected_version:

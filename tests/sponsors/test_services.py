@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from catalog.importers.ctgov import parse_study, read_study
 from matching.engine import inputs, leaves
@@ -793,3 +794,15 @@ def test_a_study_out_of_the_archive_is_announced(member, announced):
     services.archive_study(study=study)
     assert services.unarchive_study(study=study).archived_at is None
     assert announced == [(study.pk, True)]
+
+
+def test_a_change_does_not_bar_what_points_at_the_study(member):
+    """Else it and a worker that publishes the ranking wait for each other."""
+    study = StudyFactory.create(sponsor=member.sponsor)
+    with CaptureQueriesContext(connection) as asked:
+        services.update_study(
+            study=study, expected_version=1, by=member.user, values={"n_sites": 7}
+        )
+    locks = [q["sql"] for q in asked if "FOR " in q["sql"] and "_study" in q["sql"]]
+    assert any("FOR NO KEY UPDATE" in sql for sql in locks)
+    assert not any("FOR UPDATE" in sql for sql in locks)
