@@ -1,4 +1,4 @@
-# Six commands; `make` alone lists them. All work in .venv, from uv.lock.
+# Seven commands; `make` alone lists them. All work in .venv, from uv.lock.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -40,6 +40,10 @@ help: ## List the commands
 .PHONY: demo
 demo: $(STAMP)-run ## Set up, load the demo, serve on http://127.0.0.1:8000 (PORT=, DEMO_CROS=)
 	@exec $(PYTHON) manage.py up --demo
+
+.PHONY: real
+real: $(STAMP)-run ## Set up and serve real organizations, apart from the demo, in var/real
+	@CRO_VAR=$${CRO_VAR:-var/real} exec $(PYTHON) manage.py up --real
 
 .PHONY: up
 up: $(STAMP)-run ## The same without loading the demo

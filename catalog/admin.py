@@ -196,6 +196,23 @@ class ClaimForm(forms.ModelForm):
         return data
 
 
+class RegisterFilter(admin.SimpleListFilter):
+    """Claims that the registers speak against."""
+
+    title = "registers"
+    parameter_name = "registers"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("contradicted", "Contradicted by trials")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Claim]
+    ) -> QuerySet[Claim]:
+        if self.value() != "contradicted":
+            return queryset
+        return queryset.filter(pk__in=Claim.objects.contradicted())
+
+
 @admin.register(Claim)
 class ClaimAdmin(AnnouncingAdmin):
     form = ClaimForm
@@ -203,7 +220,7 @@ class ClaimAdmin(AnnouncingAdmin):
         "term", "scheme", "cro", "answer", "delivery", "tier", "status", "observed_on",
     ]  # fmt: skip
     list_display_links = ["term"]
-    list_filter = ["status", "tier", "answer", "term__scheme"]
+    list_filter = ["status", RegisterFilter, "tier", "answer", "term__scheme"]
     list_select_related = ["term__scheme", "cro"]
     ordering = ["-observed_on", "pk"]
     search_fields = ["cro__name", "term__label"]

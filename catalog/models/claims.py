@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
@@ -249,6 +250,43 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
     def shown(self) -> "ClaimQuerySet":
         """Keep the claims a sponsor may read: what counts and what is in dispute."""
         return self.filter(status__in=(ClaimStatus.ACCEPTED, ClaimStatus.DISPUTED))
+
+    def contradicted(self) -> "ClaimQuerySet":
+        """Keep what readers see as a no although a registered trial shows the thing.
+
+        Claims scoped to a country or an area, or to an aspect of presence, are left
+        out: a trial does not speak to them alone.
+        """
+        return self.shown().filter(
+            Q(answer=False, aspect="", country=None, area=None)
+            & RawSQL(SHOWN_BY_A_TRIAL, (), output_field=models.BooleanField())  # noqa: S611 - a constant
+        )
+
+
+IN_THE_TREE = """EXISTS (
+                  SELECT 1 FROM catalog_trialcondition AS studied
+                    JOIN catalog_term AS term ON term.id = studied.term_id,
+                         unnest(term.tree_numbers) AS own,
+                         unnest(said.tree_numbers) AS wider
+                   WHERE studied.trial_id = trial.id
+                     AND starts_with(own || '.', wider || '.'))"""
+SHOWN_BY_A_TRIAL = f"""
+    EXISTS (
+      SELECT 1 FROM catalog_term AS said, catalog_trialrole AS role
+        JOIN catalog_trial AS trial ON trial.id = role.trial_id
+       WHERE said.id = catalog_claim.term_id
+         AND role.cro_id = catalog_claim.cro_id AND role.kind <> 'facility'
+         AND CASE said.scheme_id
+             WHEN 'phase' THEN trial.phase_id IN (
+                  SELECT id FROM catalog_term WHERE said.id IN (id, parent_id))
+             WHEN 'country' THEN EXISTS (
+                  SELECT 1 FROM catalog_trialcountry AS place
+                   WHERE place.trial_id = trial.id AND place.country_id = said.id)
+             WHEN 'condition' THEN {IN_THE_TREE}
+             WHEN 'therapeutic_area' THEN {IN_THE_TREE}
+             ELSE false END)
+"""  # noqa: S608 - made of constants
+"""Whether a trial of the CRO shows the term of a claim, or one below it."""
 
 
 class Claim(TimestampedModel):

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from catalog.choices import AliasKind, ClaimStatus, CROStatus, Register, RoleKind
-from catalog.models import CompleteList, TrialCondition, TrialCountry, TrialRole
+from catalog.models import Claim, CompleteList, TrialCondition, TrialCountry, TrialRole
 from catalog.profile.facts import evidence_grade, size_band
 from catalog.profile.sources import CLAIMS_A_PAGE
 from catalog.profile.tabs import TABS, tab_url
@@ -438,6 +438,35 @@ def test_a_cut_counts_within_the_other_choices_and_can_be_taken_off(client):
     assert "500 to 1,999" not in text
     assert "No trial here has the size of sponsor “huge”" in wrong
     assert "2 trials" in wrong
+
+
+@pytest.mark.ignore_template_errors  # the admin's own templates
+def test_curators_find_the_claims_that_trials_contradict(client):
+    cro = CROFactory.create()
+    two = phase("phase-2")
+    narrower = TermFactory.create(scheme__code="phase", code="phase-2a", parent=two)
+    poland = TermFactory.create(scheme__code="country", code="pl")
+    cancer, heart = area(), area("c14", "Cardiovascular")
+    trial(cro, tree="C04.588", phase=narrower, country=poland)
+    wrong = [
+        ClaimFactory.create(cro=cro, term=term, answer=False, delivery="")
+        for term in (two, narrower, poland, cancer)
+    ]
+    for term in (heart, TermFactory.create(scheme__code="service")):
+        ClaimFactory.create(cro=cro, term=term, answer=False, delivery="")
+    ClaimFactory.create(cro=cro, term=cancer)
+    ClaimFactory.create(term=cancer, answer=False, delivery="")
+    ClaimFactory.create(
+        cro=cro, term=poland, answer=False, delivery="", aspect="legal_entity"
+    )
+
+    assert set(Claim.objects.contradicted()) == set(wrong)
+
+    client.force_login(UserFactory.create(is_staff=True, is_superuser=True))
+    page = client.get(
+        reverse("admin:catalog_claim_changelist"), {"registers": "contradicted"}
+    )
+    assert set(page.context["cl"].result_list) == set(wrong)
 
 
 def test_trials_link_to_their_register_and_unknown_is_said(client):

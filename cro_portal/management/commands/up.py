@@ -38,7 +38,8 @@ class Command(BaseCommand):
     help = (
         "Start PostgreSQL and Redis (unless DATABASE_URL and REDIS_URL name yours), "
         "bring the tables up to date, start the worker, the sweeper and the web "
-        "server, and stop them all on Ctrl-C. --demo loads the demo first."
+        "server, and stop them all on Ctrl-C. --demo loads the demo first, --real the "
+        "directory of real organizations; the two belong into databases of their own."
     )
     requires_system_checks = ()
 
@@ -47,8 +48,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port", default=os.environ.get("PORT") or "8000", help="Default 8000."
         )
-        parser.add_argument(
+        first = parser.add_mutually_exclusive_group()
+        first.add_argument(
             "--demo", action="store_true", help="Load vocabularies and the demo."
+        )
+        first.add_argument(
+            "--real",
+            action="store_true",
+            help="Load vocabularies and the directory of real organizations.",
         )
         parser.add_argument(
             "--cros",
@@ -68,13 +75,18 @@ class Command(BaseCommand):
             servers.make_folders(self.layout)
             with ExitStack() as stack:
                 stack.enter_context(self.only_one())
-                self.run(stack, demo=options["demo"], cros=options["cros"])
+                self.run(
+                    stack,
+                    demo=options["demo"],
+                    real=options["real"],
+                    cros=options["cros"],
+                )
         except Stopped:
             self.stdout.write("Stopped.")
         except EmbeddedServerError as error:
             raise CommandError(str(error)) from error
 
-    def run(self, stack: ExitStack, *, demo: bool, cros: int) -> None:
+    def run(self, stack: ExitStack, *, demo: bool, real: bool, cros: int) -> None:
         self.notes(self.children.clear_left_overs())
         self.check_port()
         lease = None
@@ -90,6 +102,9 @@ class Command(BaseCommand):
             # last, with the address (`welcome`).
             load = ("load_demo", "--vocabularies", "--cros", str(cros), "--no-list")
             self.command("Vocabularies and demo", *load)
+        if real:
+            self.command("Vocabularies", "load_vocabularies", "--verbosity", "0")
+            self.command("Real organizations", "load_directory")
         self.start_children()
         self.welcome(demo=demo)
         while True:
