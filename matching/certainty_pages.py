@@ -8,12 +8,17 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
-from matching import outlook, robustness, selectors
+from cro_portal.common import spreadsheet
+from matching import blind, outlook, presentation, robustness, selectors
 from matching.certainty import certainty_of
+from matching.changes import changes_of
 from matching.models import Ranking
+from matching.questions import questions_of, sheet_rows
+from matching.versus import versus as versus_of
 from matching.views import may_edit_study, visible_study
 from sponsors.models import Study
 from sponsors.services import ARCHIVED
@@ -29,15 +34,136 @@ def certainty(request: HttpRequest, study_id: UUID) -> HttpResponse:
         return redirect("matching:ranking", study_id=study.pk)
     found = certainty_of(page.ranking)
     context = {**_common(request, study, page, "certainty"), "certainty": found}
-    if "certainty" in request.GET:  # how far is it?
-        if not found.is_pending:
-            return HttpResponseClientRefresh()
-        context["address"] = request.path
-        return render(request, "matching/_certainty_state.html", context)
+    if part := _progress(request, context):
+        return part
     context |= {
         "outlook": outlook.outlook(page.ranking, found),
     }
     return render(request, "matching/certainty.html", context)
+
+
+@login_required
+@require_GET
+def versus(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Why one CRO stands before another; by default the first before the second."""
+    study = visible_study(request, study_id)
+    page = selectors.ranking_status(study)
+    if page.ranking is None:
+        return redirect("matching:ranking", study_id=study.pk)
+    options = selectors.kept_places(study, page.ranking)
+    default = [option.slug for option in options[:2]] + ["", ""]
+    a = request.GET.get("a") or default[0]
+    b = request.GET.get("b") or next((one for one in default if one != a), "")
+    context: dict[str, Any] = {
+        **_common(request, study, page, "versus"),
+        "options": options,
+        "sides": [("a", "Why", a), ("b", "before or after", b)],
+        "problem": _problem(a, b, {option.slug for option in options}),
+    }
+    if not context["problem"]:
+        ids = {option.slug: option.cro_id for option in options}
+        both = page.ranking.entries.filter(cro__in=(ids[a], ids[b]))
+        entries = {
+            entry.cro.slug: entry
+            for entry in blind.shown(study, both.select_related("cro"))
+        }
+        found = versus_of(
+            study, page.ranking, (entries[a], entries[b]), certainty_of(page.ranking)
+        )
+        context |= {"versus": found, "versus_sides": (found.a, found.b)}
+    return render(request, "matching/versus.html", context)
+
+
+def _problem(a: str, b: str, kept: set[str]) -> str:
+    if len(kept) < 2:
+        return "It takes two CROs; this ranking keeps fewer."
+    if a not in kept or b not in kept:
+        return "One of the two is not among the places kept. Choose from the lists."
+    if a == b:
+        return "Both are the same CRO. Choose another one."
+    return ""
+
+
+@login_required
+@require_GET
+def questions(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """What to ask the CROs, the questions that could change most first."""
+    study = visible_study(request, study_id)
+    page = selectors.ranking_status(study)
+    if page.ranking is None:
+        return redirect("matching:ranking", study_id=study.pk)
+    found = certainty_of(page.ranking)
+    context = {**_common(request, study, page, "questions"), "certainty": found}
+    if part := _progress(request, context):
+        return part
+    context |= {
+        "asked": questions_of(study, page.ranking, found),
+        "relaxations": presentation.relaxations(page.ranking),
+    }
+    return render(request, "matching/questions.html", context)
+
+
+@login_required
+@require_GET
+def questions_csv(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    head, rows, name = _sheet(request, study_id)
+    return _file(spreadsheet.as_csv([*head, *rows]), spreadsheet.CSV, f"{name}.csv")
+
+
+@login_required
+@require_GET
+def questions_xlsx(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    head, rows, name = _sheet(request, study_id)
+    content = spreadsheet.as_xlsx(
+        [*head, *rows], title="Questions", n_head_rows=len(head), n_columns=2
+    )
+    return _file(content, spreadsheet.XLSX, f"{name}.xlsx")
+
+
+def _sheet(
+    request: HttpRequest, study_id: UUID
+) -> tuple[list[list[spreadsheet.Value]], list[list[spreadsheet.Value]], str]:
+    study = visible_study(request, study_id)
+    ranking = Ranking.objects.filter(study=study).first()
+    if ranking is None:
+        raise Http404("The study is not ranked yet.")
+    on = timezone.localdate()
+    found = questions_of(study, ranking, certainty_of(ranking))
+    head, rows = sheet_rows(found, ranking, title=study.title, on=on)
+    return head, rows, f"questions-{on:%Y-%m-%d}"
+
+
+def _file(content: bytes, kind: str, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=kind, headers=headers)
+
+
+@login_required
+@require_GET
+def changes(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Who moved since the ranking before the newest one, and through which fact."""
+    study = visible_study(request, study_id)
+    page = selectors.ranking_status(study)
+    if page.ranking is None:
+        return redirect("matching:ranking", study_id=study.pk)
+    context = {
+        **_common(request, study, page, "changes"),
+        "changes": changes_of(study, page.ranking),
+    }
+    return render(request, "matching/changes.html", context)
+
+
+def _progress(request: HttpRequest, context: dict[str, Any]) -> HttpResponse | None:
+    """Answer a page that asks only how far the work is; it reloads at the end."""
+    if "certainty" not in request.GET:
+        return None
+    if not context["certainty"].is_pending:
+        return HttpResponseClientRefresh()
+    return render(
+        request,
+        "matching/_certainty_state.html",
+        {**context, "address": request.path},
+    )
 
 
 @login_required

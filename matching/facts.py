@@ -20,6 +20,8 @@ from sponsors.criteria import CRITERIA
 from sponsors.needs import NeedSpec
 
 CRITERION_LABELS = {criterion.code: criterion.label for criterion in CRITERIA}
+KEPT_RELAXATIONS = 10
+
 GATE_STATES = {results.PASS: "pass", results.FAIL: "fail", results.UNKNOWN: "unknown"}
 
 
@@ -28,13 +30,24 @@ def parameters(
 ) -> dict[str, Any]:
     """Write down what all entries of a ranking share.
 
-    `relaxation` names the fewest musts that would have to be given up for
-    somebody to be eligible; it is empty where somebody is.
+    `relaxations` are the smallest sets of musts that would have to be given up
+    for somebody to be eligible, with how many would be, most first; `relaxation`
+    is the first of them. Both are empty where somebody is eligible.
     """
     weight: dict[str, float] = {}
     for leaf in ranked.leaves:
         weight[leaf.criterion] = weight.get(leaf.criterion, 0.0) + leaf.weight
     asked = need.requirements
+    relaxations = [
+        {
+            "terms": [
+                _required(term_json(vocabulary, int(asked.term[at])))
+                for at in one.requirements
+            ],
+            "n_freed": one.n_freed,
+        }
+        for one in engine.smallest_relaxations(ranked, need)
+    ]
     return {
         "criteria": [
             {"code": code, "label": CRITERION_LABELS[code], "weight": weight[code]}
@@ -74,10 +87,8 @@ def parameters(
                 strict=True,
             )
         ],
-        "relaxation": [
-            term_json(vocabulary, int(asked.term[at]))
-            for at in engine.smallest_relaxation(ranked, need)
-        ],
+        "relaxation": relaxations[0]["terms"] if relaxations else [],
+        "relaxations": relaxations[:KEPT_RELAXATIONS],
         "need": {
             "weights": dict(need.weights),
             "start_date": _date_or_none(spec.start_date),

@@ -8,7 +8,9 @@ from django.core.paginator import Page
 from django.urls import reverse
 
 from catalog.models import CRO, Claim
+from cro_portal.common.charts import Span, SpanChart, spans
 from matching.certainty import Certainty, Chance, Tie
+from matching.engine.results import KNOWN_WIDTH
 from matching.models import (
     KEPT_NEAR_MISSES,
     KEPT_PLACES,
@@ -23,6 +25,9 @@ ENOUGH_EVIDENCE = 0.5
 
 STRONG = 0.75
 """From this value on a leaf is called strong."""
+
+LOW = 0.5
+"""Below this a known value speaks against a CRO."""
 
 NOTABLE_LOSS = 0.005
 """A leaf that costs less than half a point is nobody's weakest link."""
@@ -209,6 +214,64 @@ def entry_view(
     )
 
 
+@dataclass(frozen=True)
+class Against:
+    """Something known that speaks against a CRO."""
+
+    label: str
+    fact: FactLine
+
+
+def counter_evidence(
+    ranking: Ranking, entry: RankingEntry, blocks: Sequence[ReasonBlock]
+) -> list[Against]:
+    """What speaks against a CRO: a no, a low value that is known, a dispute.
+
+    `blocks` are its `reason_blocks`. What is not known speaks neither way.
+    """
+    found = [
+        Against(
+            gate["label"],
+            FactLine(
+                text=f"Must-have not met: {gate_words('fail', one['fact'])}.",
+                is_disputed=one["fact"]["disputed"],
+                is_unknown=False,
+                claims=(),
+                trials=(),
+                n_more_trials=0,
+            ),
+        )
+        for gate, one in zip(ranking.parameters["gates"], entry.gates, strict=True)
+        if one["state"] == "fail"
+    ]
+    for reason, block in zip(entry.reasons, blocks, strict=True):
+        for fact, line in zip(reason["facts"], block.facts, strict=True):
+            if _speaks_against(fact, line):
+                found.append(Against(block.leaf.label, line))
+    return found
+
+
+def _speaks_against(fact: Mapping[str, Any], line: FactLine) -> bool:
+    if line.is_unknown:
+        return False
+    is_low = fact["value"] < LOW and fact["high"] - fact["low"] < KNOWN_WIDTH
+    says_no = any(claim.answer is False for claim in line.claims)
+    return bool(fact["disputed"] or says_no or is_low)
+
+
+def waterfall(entry: EntryView) -> SpanChart:
+    """A score as steps from 0, leaf by leaf; open ones are drawn so."""
+    rows, reached = [], 0.0
+    for leaf in entry.leaves:
+        end = reached + leaf.contribution
+        kind = "step-4" if leaf.is_known else "open"
+        words = f"{leaf.contribution * 100:.1f} of {leaf.weight * 100:.1f}"
+        rows.append(Span(leaf.label, words, [(kind, reached, end)]))
+        reached = end
+    rows.append(Span("Together", f"{reached * 100:.1f}", [("step-5", 0.0, reached)]))
+    return spans(rows, low=0.0, high=1.0)
+
+
 def _n_more(fact: Mapping[str, Any]) -> int:
     """How many trials a fact counts beyond those it shows."""
     shown = len(fact["trials"])
@@ -341,6 +404,29 @@ def _kept_note(
         f"{counted(n_kept, 'place')}{of_group} shown: the first {KEPT_PLACES} of the "
         f"ranking{near}. The others are counted; ask for one by its name."
     )
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Musts to give up together; `n_freed` CROs would then be eligible."""
+
+    labels: Sequence[str]
+    n_freed: int
+
+    @property
+    def words(self) -> str:
+        return f"makes {counted(self.n_freed, 'CRO')} eligible"
+
+
+def relaxations(ranking: Ranking) -> list[Relaxation]:
+    """The smallest sets of musts to give up, the one that frees most CROs first.
+
+    Empty where somebody is eligible, and for rankings from before they were kept.
+    """
+    return [
+        Relaxation([term["label"] for term in one["terms"]], one["n_freed"])
+        for one in ranking.parameters.get("relaxations", ())
+    ]
 
 
 def _relaxation(ranking: Ranking) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from django.utils import timezone
 
 from catalog.models import Claim
+from matching import blind
 from matching.models import Group, Ranking, RankingEntry, RankingRun, RankingWork
 from sponsors.models import Study
 
@@ -139,6 +140,29 @@ def ranking_page(study: Study) -> RankingPage:
     status = ranking_status(study)
     groups = _groups(status.ranking) if status.ranking else ()
     return RankingPage(**vars(status), groups=groups)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A kept place to choose."""
+
+    cro_id: int
+    position: int
+    slug: str
+    name: str
+
+
+def kept_places(study: Study, ranking: Ranking) -> list[Option]:
+    """All places kept of a study's ranking, best first, as its readers may see them.
+
+    One query.
+    """
+    kept = ranking.entries.select_related("cro").order_by("position")
+    entries = blind.shown(study, kept.defer("leaves", "gates", "reasons"))
+    return [
+        Option(entry.cro_id, entry.position, entry.cro.slug, entry.cro.name)
+        for entry in entries
+    ]
 
 
 def claims_behind(entry: RankingEntry) -> dict[str, Claim]:

@@ -33,5 +33,28 @@ urlpatterns = [
         certainty_pages.start,
         name="certainty-start",
     ),
+    path(
+        "studies/<uuid:study_id>/ranking/versus/", certainty_pages.versus, name="versus"
+    ),
+    path(
+        "studies/<uuid:study_id>/ranking/questions/",
+        certainty_pages.questions,
+        name="questions",
+    ),
+    path(
+        "studies/<uuid:study_id>/ranking/questions/export.csv",
+        certainty_pages.questions_csv,
+        name="questions-csv",
+    ),
+    path(
+        "studies/<uuid:study_id>/ranking/questions/export.xlsx",
+        certainty_pages.questions_xlsx,
+        name="questions-xlsx",
+    ),
+    path(
+        "studies/<uuid:study_id>/ranking/changes/",
+        certainty_pages.changes,
+        name="changes",
+    ),
     path("studies/<uuid:study_id>/ranking/why/<slug:slug>/", views.why, name="why"),
 ]

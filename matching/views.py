@@ -82,7 +82,7 @@ def ranking(request: HtmxRequest, study_id: UUID) -> HttpResponse:
         context |= {
             "criteria": page.ranking.parameters["criteria"],
             "gates": page.ranking.parameters["gates"],
-            "relaxation": page.ranking.parameters["relaxation"],
+            "relaxations": presentation.relaxations(page.ranking),
             "places": presentation.places(
                 page.ranking, group, entry_page, may_edit, certainty
             ),
@@ -122,16 +122,24 @@ def why(request: HtmxRequest, study_id: UUID, slug: str) -> HttpResponse:
             raise Http404
         ranking, is_kept, entry = ranked.ranking, False, ranked.entries[0]
     [entry] = blind.shown(study, [entry])
+    certainty = certainty_of(ranking) if is_kept else None
+    view = presentation.entry_view(ranking, entry, certainty)
+    reasons = presentation.reason_blocks(ranking, entry, selectors.claims_behind(entry))
     context = {
         "study": study,
         "hides_names": hides_names,
         "page": page,
         "is_kept": is_kept,
         "criteria": ranking.parameters["criteria"],
-        "entry": presentation.entry_view(ranking, entry),
-        "reasons": presentation.reason_blocks(
-            ranking, entry, selectors.claims_behind(entry)
-        ),
+        "entry": view,
+        "reasons": reasons,
+        "against": presentation.counter_evidence(ranking, entry, reasons),
+        "waterfall": presentation.waterfall(view),
+        "others": [
+            option
+            for option in selectors.kept_places(study, page.ranking)
+            if is_kept and option.slug != slug
+        ],
     }
     return render_page(request, "matching/why.html", context, partial="reasons")
 

@@ -6,7 +6,7 @@ in here: the same arrays give the same bytes.
 
 from matching.engine.explaining import explain
 from matching.engine.prepared import Prepared, prepare
-from matching.engine.ranking import rank, smallest_relaxation
+from matching.engine.ranking import rank, smallest_relaxations
 from matching.engine.version import VERSION
 
-__all__ = ["VERSION", "Prepared", "explain", "prepare", "rank", "smallest_relaxation"]
+__all__ = ["VERSION", "Prepared", "explain", "prepare", "rank", "smallest_relaxations"]

@@ -1,6 +1,7 @@
 """Rank all CROs for one study (method, sections 3 to 5)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,11 +76,18 @@ def rank(prepared: Prepared, need: Need) -> Ranking:
     )
 
 
-def smallest_relaxation(ranking: Ranking, need: Need) -> tuple[int, ...]:
-    """Return the fewest musts to relax so that somebody becomes eligible.
+class Relaxation(NamedTuple):
+    """Musts to relax, as positions in the need's requirements, and who that frees."""
 
-    Positions in the need's requirements; empty when somebody is eligible. Of
-    several smallest sets, the one that frees most CROs, then the first.
+    requirements: tuple[int, ...]
+    n_freed: int
+
+
+def smallest_relaxations(ranking: Ranking, need: Need) -> tuple[Relaxation, ...]:
+    """Return all smallest sets of musts to relax so that somebody becomes eligible.
+
+    Empty when somebody is eligible. The set that frees most CROs comes first;
+    of those that free as many, the one with the first musts.
     """
     if not ranking.group.size or (ranking.group == ELIGIBLE).any():
         return ()
@@ -88,11 +96,11 @@ def smallest_relaxation(ranking: Ranking, need: Need) -> tuple[int, ...]:
     number = in_the_way.sum(axis=1)
     nearest = in_the_way[number == number.min()]
     sets, frees = np.unique(nearest, axis=0, return_counts=True)
-    candidates = [
-        (-int(count), tuple(ranking.gate_requirement[chosen].tolist()))
+    found = [
+        Relaxation(tuple(ranking.gate_requirement[chosen].tolist()), int(count))
         for chosen, count in zip(sets, frees, strict=True)
     ]
-    return min(candidates)[1]
+    return tuple(sorted(found, key=lambda one: (-one.n_freed, one.requirements)))
 
 
 def _leaves(asked: Asked, weights: Mapping[str, float]) -> tuple[Leaf, ...]:

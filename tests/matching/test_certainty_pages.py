@@ -1,11 +1,15 @@
 """How sure a ranking is, on its pages: found, under way, stopped, failed, refused."""
 
+import uuid
+from io import BytesIO
+
 import pytest
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from openpyxl import load_workbook
 
-from matching import certainty, robustness, services
+from matching import certainty, questions, robustness, services, versus
 from matching.models import MAX_ATTEMPTS, Ranking, Robustness
 from sponsors.choices import Role
 from sponsors.models import Membership, Study
@@ -24,7 +28,8 @@ pytestmark = [
     pytest.mark.usefixtures("hinted"),
 ]
 
-PAGES = ["certainty"]
+PAGES = ["certainty", "versus", "questions", "changes"]
+EXPORTS = ["questions-csv", "questions-xlsx"]
 POSTS = ["certainty-cancel", "certainty-start"]
 
 
@@ -192,8 +197,160 @@ def test_without_a_result_the_bands_are_there_all_the_same(client, study, rankin
     assert "How often at which rank" not in text
 
 
+def test_why_one_is_before_another(client, study, ranking, market):
+    sure(ranking)
+    alpha, beta, gamma = market
+    text = client.get(url("versus", study, a=alpha.slug, b=beta.slug)).text
+    assert "Why Alpha before Beta" in text
+    assert "Alpha is clearly before Beta" in text
+    assert "What would put Beta first" in text
+    assert "The nearest weights that bring it level" in text
+    assert "The fewest missing answers that would do it" in text
+    turned = client.get(url("versus", study, a=gamma.slug, b=alpha.slug)).text
+    assert "Why Gamma after Alpha" in turned
+    assert "It is first already." in turned
+
+
+def test_the_leads_sum_to_the_difference_of_the_scores(ranking, market):
+    entries = {entry.cro.name: entry for entry in ranking.entries.all()}
+    a, b = entries["Alpha"], entries["Gamma"]
+    found = versus.versus(
+        ranking.study, ranking, (a, b), certainty.certainty_of(ranking)
+    )
+    assert found.lead == pytest.approx(a.score - b.score)
+    sizes = [abs(lead.lead) for lead in found.leads]
+    assert sizes == sorted(sizes, reverse=True)
+    assert found.to_first.facts
+
+
+@pytest.mark.parametrize("query", [{"b": "nobody"}, {"a": "alpha", "b": "alpha"}])
+def test_two_that_cannot_be_compared_are_named(client, study, ranking, market, query):
+    if "a" in query:
+        query = dict.fromkeys(query, market[0].slug)
+    text = client.get(url("versus", study, **query)).text
+    assert "Choose" in text
+    assert "What sets them apart" not in text
+
+
+def test_what_speaks_against_is_as_plain_as_what_speaks_for(
+    client, study, ranking, market
+):
+    sure(ranking)
+    _, beta, gamma = market
+    why = reverse("matching:why", args=[study.pk, beta.slug])
+    text = client.get(why).text
+    against = text[text.index("What speaks against it") :]
+    assert ": no." in against[: against.index("why__block")]
+    assert "Weakest link" in text
+    assert "How the points add up" in text
+    assert url("versus", study) in text
+    of_gamma = client.get(reverse("matching:why", args=[study.pk, gamma.slug])).text
+    assert "Nothing that is known." in of_gamma
+
+
+def test_what_to_ask_comes_by_value(client, study, ranking):
+    sure(ranking)
+    found = questions.questions_of(study, ranking, certainty.certainty_of(ranking))
+    values = [one.value for one in found.questions]
+    assert values == sorted(values, reverse=True)
+    assert {one.cro.name for one in found.questions} >= {"Gamma"}
+    text = client.get(url("questions", study)).text
+    first = found.questions[0]
+    assert first.text in text
+    assert f"First in {first.now_words} of 100 draws now" in text
+
+
+def test_an_open_must_is_asked_about(client, study):
+    asked = RequirementFactory.create(
+        study=study, importance="must", term__label="Monitoring"
+    )
+    sure(rank(study, ClaimFactory.create(term=asked.term).cro, CROFactory.create()))
+    text = client.get(url("questions", study)).text
+    assert "Must-have: Monitoring" in text
+    assert "Do you offer Monitoring with your own staff" in text
+
+
+def test_questions_leave_as_sheets_in_which_nothing_is_a_formula(
+    client, study, ranking, market
+):
+    Study.objects.update(title="=cmd()")
+    market[2].name = "=Gamma"
+    market[2].save()
+    sure(ranking)
+    csv = client.get(url("questions-csv", study))
+    text = csv.content.decode("utf-8-sig")
+    assert "'=Gamma" in text
+    assert ",=" not in text
+    assert 'filename="questions-' in csv.headers["Content-Disposition"]
+    book = load_workbook(BytesIO(client.get(url("questions-xlsx", study)).content))
+    cells = [cell for row in book.active.iter_rows() for cell in row]
+    assert "'=Gamma" in [cell.value for cell in cells]
+    assert "f" not in {cell.data_type for cell in cells}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_exports_of_another_tenant_are_not_found(client, study, ranking, name):
+    client.force_login(MembershipFactory.create().user)
+    assert client.get(url(name, study)).status_code == 404
+
+
+def test_what_changed_names_who_moved_and_the_fact(client, study, ranking, market):
+    first = client.get(url("changes", study)).text
+    assert "This is the first ranking" in first
+    *_, gamma = market
+    wanted = study.requirements.get(term__claims__answer=False).term
+    ClaimFactory.create(cro=gamma, term=wanted)
+    study.requirements.exclude(term=wanted).update(importance="low")
+    rank(study, *market)
+
+    text = client.get(url("changes", study)).text
+    assert "Up from place 3 to 2" in text
+    assert "Before:" in text
+    assert f"{wanted.label}: not known." in text
+    assert f"{wanted.label}: yes, with own staff or entity." in text
+    assert '<td data-label="Before">High</td>' in text
+
+
+def test_a_new_ranking_with_the_same_places_says_that_nobody_moved(
+    client, study, ranking
+):
+    copy = Ranking.objects.get()
+    entries = list(copy.entries.all())
+    copy.pk, copy.computed_at = uuid.uuid4(), timezone.now()
+    copy.save(force_insert=True)
+    for entry in entries:
+        entry.pk, entry.ranking = None, copy
+        entry.save()
+    text = client.get(url("changes", study)).text
+    assert "Nobody: every place" in text
+    assert "Nothing. What moved, moved through the catalogue." in text
+
+
 @pytest.mark.parametrize("n", [1, 20])
-@pytest.mark.parametrize(("name", "queries"), [("certainty", 9), ("ranking", 9)])
+def test_queries_of_changes_do_not_grow_with_moves(
+    client, study, n, django_assert_num_queries
+):
+    asked = RequirementFactory.create(study=study)
+    cros = [ClaimFactory.create(term=asked.term).cro for _ in range(n)]
+    rank(study, *cros)
+    RequirementFactory.create(study=study)
+    rank(study, *cros)
+    with django_assert_num_queries(12):
+        text = client.get(url("changes", study)).text
+    assert text.count('class="move"') == n
+
+
+@pytest.mark.parametrize("n", [2, 20])
+@pytest.mark.parametrize(
+    ("name", "queries"),
+    [
+        ("certainty", 9),
+        ("ranking", 9),
+        ("versus", 10),
+        ("questions", 8),
+        ("changes", 7),
+    ],
+)
 def test_queries_do_not_grow_with_rows(
     client, study, n, name, queries, django_assert_num_queries
 ):
@@ -215,6 +372,19 @@ def test_a_stale_ranking_says_so(client, study, ranking, name):
     with transaction.atomic():
         study_changed.send(sender=Study, study_id=study.pk)
     assert "This is about the ranking before that" in client.get(url(name, study)).text
+
+
+@pytest.mark.parametrize("name", [*PAGES, *EXPORTS[:1]])
+def test_no_name_shows_while_names_are_hidden(client, study, ranking, market, name):
+    sure(ranking)
+    rank(study, ClaimFactory.create(cro=market[2]).cro)
+    robustness.compute(Ranking.objects.first().pk)
+    Study.objects.update(is_blind=True)
+    answer = client.get(url(name, study)).content.decode()
+    for cro in market:
+        assert cro.name not in answer
+        assert f"/{cro.slug}/" not in answer
+        assert f'"{cro.slug}"' not in answer
 
 
 @pytest.mark.parametrize("name", PAGES)

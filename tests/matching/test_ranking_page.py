@@ -140,6 +140,7 @@ def test_no_eligible_names_the_fewest_musts(client, study):
     text = client.get(page_of(study, group="eligible")).text
     assert "No CRO is known to meet every must-have" in text
     assert f"somebody to be eligible: {asked.term.label}" in text
+    assert f"<strong>{asked.term.label}</strong>: makes 1 CRO eligible" in text
 
 
 def test_no_cro_at_all(client, study):

@@ -37,6 +37,13 @@ def tenths(share: float) -> str:
     return f"{share * 100:.1f}"
 
 
+@register.filter
+def signed(share: float) -> str:
+    """Write a difference of shares in points of 100, with its sign."""
+    text = f"{share * 100:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
+
+
 @register.inclusion_tag("components/score_bar.html")
 def score_bar(value: float | None, label: str = "Score") -> dict[str, Any]:
     """Show a value in [0, 1]; None is shown as not known, never as 0."""

@@ -307,7 +307,7 @@ def test_gates_and_groups():
         EXCLUDED,
         NEAR_MISS,
     ]
-    assert engine.smallest_relaxation(ranking, study) == ()
+    assert engine.smallest_relaxations(ranking, study) == ()
     waived = rank(cat, need(("monitoring", 0), ("writing", 0), waived=(1,)))
     assert waived.gates.tolist() == ranking.gates.tolist()
     assert waived.group.tolist() == [ELIGIBLE] * 3 + [NEAR_MISS, ELIGIBLE]
@@ -330,7 +330,17 @@ def test_the_smallest_relaxation_frees_somebody():
     ]
     study = need(("monitoring", 0), ("writing", 0), ("ctms", 0))
     ranking = rank(catalogue(claims, n_cros=2), study)
-    assert engine.smallest_relaxation(ranking, study) == (1, 2)
+    assert engine.smallest_relaxations(ranking, study) == (((1, 2), 1),)
+
+
+def test_the_relaxation_that_frees_most_comes_first():
+    claims = [
+        claim(code, cro=cro)
+        for cro, code in enumerate(("monitoring", "writing", "writing"))
+    ]
+    study = need(("monitoring", 0), ("writing", 0))
+    ranking = rank(catalogue(claims, n_cros=3), study)
+    assert engine.smallest_relaxations(ranking, study) == (((0,), 2), ((1,), 1))
 
 
 @pytest.mark.parametrize(
