@@ -9,6 +9,7 @@ from catalog.compare_api import CompareView
 from cro_portal.common.routes import ApiRoot, OpenApiRenderers, UnknownAddress
 from matching.api import MatchView, StudyRankingView
 from matching.api import router as matching_router
+from matching.scenario_api import StudyScenariosView, StudyScenarioView
 from sponsors.api import router as sponsors_router
 
 app_name = "api"
@@ -20,6 +21,16 @@ urlpatterns = [
     path("", include(sponsors_router.urls)),
     path(
         "studies/<uuid:pk>/ranking/", StudyRankingView.as_view(), name="study-ranking"
+    ),
+    path(
+        "studies/<uuid:pk>/scenarios/",
+        StudyScenariosView.as_view(),
+        name="study-scenarios",
+    ),
+    path(
+        "studies/<uuid:pk>/scenarios/<uuid:scenario>/",
+        StudyScenarioView.as_view(),
+        name="study-scenario",
     ),
     path("", include(matching_router.urls)),
     path("match/", MatchView.as_view(), name="match"),

@@ -129,6 +129,7 @@ def need(snapshot: Snapshot, spec: NeedSpec, as_of: dt.date) -> inputs.Need:
         further_studies=spec.further_studies,
         staff_needed=_number(spec.staff_needed_fte),
         sponsor_size=inputs.SIZE_CLASSES.index(spec.sponsor_size),
+        waived=tuple(at for at, one in enumerate(asked) if one.term_id in spec.waived),
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
+from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import CRO
@@ -452,3 +453,68 @@ class Robustness(models.Model):
     @property
     def has_failed(self) -> bool:
         return self.state == self.State.WANTED and self.attempts >= MAX_ATTEMPTS
+
+
+class ScenarioQuerySet(models.QuerySet["Scenario"]):
+    """Questions about scenarios. Every method chains."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> "ScenarioQuerySet":
+        return self.filter(study__in=Study.objects.visible_to(user))
+
+    def for_list(self) -> "ScenarioQuerySet":
+        """Leave the places behind."""
+        return self.select_related("created_by").defer("result")
+
+
+class Scenario(TimestampedModel):
+    """A study ranked by other weights or other must-haves, kept by name.
+
+    Worked out once over the whole catalogue, and never worked out again: it
+    shows what held then. Only the name can be changed. The stored rankings of the
+    study are not touched.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="scenarios")
+    name = models.CharField(max_length=120)
+    weights = models.JSONField(help_text="Criterion to points, 0 to 100, as given.")
+    changes = models.JSONField(
+        help_text="Rows {scheme, code, label, before, importance}; `waived` gives up "
+        "a must."
+    )
+    study_version = models.PositiveIntegerField()
+    base_digest = models.CharField(
+        max_length=64, help_text="Of the ranking it began from."
+    )
+    catalog_version = models.BigIntegerField()
+    as_of = models.DateField(help_text="The day ages were counted to.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of all inputs.")
+    result = models.JSONField(help_text="See matching.scenarios.result_json.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    objects = ScenarioQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["study_id", "created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "study",
+                Lower("name"),
+                name="matching_scenario_name_once",
+                violation_error_message="The study has a scenario of this name. Give "
+                "it another.",
+            ),
+            models.CheckConstraint(
+                name="matching_scenario_has_a_name",
+                condition=~Q(name=""),
+                violation_error_message="Give the scenario a name.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("matching:scenario-detail", args=[self.study_id, self.pk])

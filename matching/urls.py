@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from matching import certainty_pages, compare, panel, views, whatif
+from matching import (
+    certainty_pages,
+    compare,
+    panel,
+    scenario_views,
+    views,
+    whatif,
+)
 
 app_name = "matching"
 urlpatterns = [
@@ -57,4 +64,27 @@ urlpatterns = [
         name="changes",
     ),
     path("studies/<uuid:study_id>/ranking/why/<slug:slug>/", views.why, name="why"),
+    path(
+        "studies/<uuid:study_id>/scenarios/", scenario_views.list_, name="scenario-list"
+    ),
+    path(
+        "studies/<uuid:study_id>/scenarios/new/",
+        scenario_views.create,
+        name="scenario-create",
+    ),
+    path(
+        "studies/<uuid:study_id>/scenarios/compare/",
+        scenario_views.compare,
+        name="scenario-compare",
+    ),
+    path(
+        "studies/<uuid:study_id>/scenarios/<uuid:pk>/",
+        scenario_views.detail,
+        name="scenario-detail",
+    ),
+    path(
+        "studies/<uuid:study_id>/scenarios/<uuid:pk>/delete/",
+        scenario_views.delete,
+        name="scenario-delete",
+    ),
 ]

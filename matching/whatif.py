@@ -23,10 +23,12 @@ from matching.models import Group, Ranking, RankingEntry
 from matching.presentation import ENOUGH_EVIDENCE, GROUP_SLUGS
 from matching.robustness import decision_between
 from matching.selectors import RankingStatus, ranking_status
+from sponsors.choices import Importance
 from sponsors.models import Study
 
 SHOWN = 25
 MAX_POINTS = 100
+WAIVED = ("waived", "Given up")
 LEVEL = 2.0**-40
 """Scores nearer than this are level, here and in the browser (whatif.js)."""
 
@@ -207,6 +209,44 @@ class WhatIfForm(forms.Form):
         return {code: self.cleaned_data[code] for code in self.exact}
 
 
+class ScenarioForm(forms.Form):
+    """A name, and for each requirement how much it matters in the scenario."""
+
+    name = forms.CharField(
+        max_length=120,
+        label="Name of the scenario",
+        error_messages={"required": "Give the scenario a name."},
+        widget=forms.TextInput(attrs={"class": "input"}),
+    )
+
+    def __init__(self, ranking: Ranking, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.asked = {}
+        for row in ranking.parameters["requirements"]:
+            field = f"ask:{row['scheme']}:{row['code']}"
+            is_must = row["importance"] == Importance.MUST
+            self.asked[field] = (row["scheme"], row["code"])
+            self.fields[field] = forms.ChoiceField(
+                label=row["label"],
+                required=False,
+                initial=row["importance"],
+                choices=[*Importance.choices, *([WAIVED] if is_must else [])],
+                widget=forms.Select(attrs={"class": "input"}),
+            )
+
+    @property
+    def importances(self) -> dict[tuple[str, str], str]:
+        """What was chosen, by (scheme, code)."""
+        chosen = self.cleaned_data
+        return {
+            key: chosen[field] for field, key in self.asked.items() if chosen[field]
+        }
+
+    @property
+    def requirement_fields(self) -> list[forms.BoundField]:
+        return [self[field] for field in self.asked]
+
+
 def shown(points: float) -> float:
     """Points as a field shows them at first."""
     return round(points, 1)
@@ -271,10 +311,31 @@ def page(request: HtmxRequest, study_id: UUID) -> HttpResponse:
     study, status = study_with_ranking(request, study_id)
     if status.ranking is None:
         return redirect("matching:ranking", study_id=study.pk)
-    ranking = status.ranking
-    form = WhatIfForm(ranking, request.POST if request.method == "POST" else None)
+    form = WhatIfForm(
+        status.ranking, request.POST if request.method == "POST" else None
+    )
+    return render_what_if(request, status, form, ScenarioForm(status.ranking))
+
+
+def render_what_if(
+    request: HtmxRequest,
+    status: RankingStatus,
+    form: WhatIfForm,
+    scenario_form: "ScenarioForm",
+) -> HttpResponse:
+    """Show the page, for a study that has a ranking."""
+    study, ranking = status.study, status.ranking
+    if ranking is None:
+        raise ValueError("a what-if needs a ranking")
     is_right = not form.is_bound or form.is_valid()
-    context: dict[str, Any] = {"study": study, "page": status, "form": form}
+    editable = Study.objects.editable_by(request.user).current()
+    context: dict[str, Any] = {
+        "study": study,
+        "page": status,
+        "form": form,
+        "scenario_form": scenario_form,
+        "may_edit": editable.filter(pk=study.pk).exists(),
+    }
     points = form.points if is_right else form.exact
     found, data = weighing(ranking, points)
     context |= {

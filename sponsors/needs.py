@@ -24,6 +24,7 @@ class NeedSpec:
     """A study's question. None and "" mean the study does not say.
 
     `weights` is criterion to weight, any scale; empty means the method's default.
+    `waived` are the terms of musts whose gate counts as passed.
     """
 
     requirements: tuple[RequirementSpec, ...] = ()
@@ -35,6 +36,7 @@ class NeedSpec:
     further_studies: int = 0
     staff_needed_fte: float | None = None
     sponsor_size: str = ""
+    waived: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

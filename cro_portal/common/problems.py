@@ -19,6 +19,7 @@ from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -187,7 +188,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         status_code=error.status_code,
         code=code,
         detail=detail,
-        instance=request._request.path,
+        instance=escape_uri_path(request._request.path),
         errors=errors,
     )
     return Response(

@@ -15,7 +15,7 @@ from catalog.choices import ClaimStatus, CROStatus
 from catalog.models import SavedSearch
 from catalog.profile.tabs import TABS
 from cro_portal.accounts.models import ApiToken
-from matching import hints, services
+from matching import hints, scenarios, services
 from tests.changes import mark_changed
 from tests.factories import (
     AliasFactory,
@@ -81,6 +81,13 @@ PAGES = {
         "/studies/{study}/ranking/versus/",
         "/studies/{study}/ranking/versus/?a=baltica&b=nobody",
     ],
+    "matching:scenario-list": [
+        "/studies/{study}/scenarios/",
+        "/studies/{blank}/scenarios/",
+    ],
+    "matching:scenario-compare": ["/studies/{study}/scenarios/compare/?s={scenario}"],
+    "matching:scenario-detail": ["/studies/{study}/scenarios/{scenario}/"],
+    "matching:scenario-delete": ["/studies/{study}/scenarios/{scenario}/delete/"],
     "matching:why": ["/studies/{study}/ranking/why/baltica/"],
     "sponsors:study-list": ["/studies/"],
     "sponsors:study-create": ["/studies/new/"],
@@ -113,6 +120,7 @@ NO_PAGES = {
     "matching:questions-csv",
     "matching:questions-xlsx",
     "matching:ranking-refresh",
+    "matching:scenario-create",
     "readyz",
     "sponsors:study-archive",
     "sponsors:study-blind",
@@ -175,8 +183,17 @@ def filled_in(member, monkeypatch):
     saved = SavedSearch.objects.create(
         user=member.user, name="Tea", query="service=asked", seen_at=timezone.now()
     )
+    ranking = study.rankings.get()
+    scenario = scenarios.create(
+        study=study,
+        by=member.user,
+        name="Quality first",
+        points={each["code"]: 10 for each in ranking.parameters["criteria"]},
+        importances={},
+    )
     return {
         "study": study.pk,
+        "scenario": scenario.pk,
         "blank": StudyFactory.create(sponsor=member.sponsor).pk,
         "saved": saved.uuid,
     }

@@ -168,7 +168,7 @@ def test_with_nobody_in_the_running_it_says_so(client, study):
 @pytest.mark.parametrize("n", [1, 20])
 def test_queries_do_not_grow_with_rows(client, study, n, django_assert_num_queries):
     market(study, n)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(address(study))
 
 
