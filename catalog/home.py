@@ -34,7 +34,7 @@ class TileGroup:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the home page says of the catalogue."""
+    """What the home page says of the catalogue; a list nobody shows is left out."""
 
     n_cros: int
     n_claims: int
@@ -79,15 +79,16 @@ def _overview(vocabulary_version: int, on: dt.date) -> Overview:
     listed = CRO.objects.listed()
     claims = Claim.objects.valid(on).filter(cro__in=listed)
     roles = TrialRole.objects.experience().filter(cro__in=listed)
+    groups = (
+        _tile_group(scheme, title, vocabulary_version, claims, roles)
+        for scheme, title in TILE_SCHEMES.items()
+    )
     return Overview(
         n_cros=listed.count(),
         n_claims=claims.count(),
         n_trials=roles.aggregate(n=Count("trial", distinct=True))["n"],
         n_sources=Source.objects.filter(claims__in=claims).distinct().count(),
-        groups=[
-            _tile_group(scheme, title, vocabulary_version, claims, roles)
-            for scheme, title in TILE_SCHEMES.items()
-        ],
+        groups=[group for group in groups if any(tile.n_cros for tile in group.tiles)],
     )
 
 

@@ -173,3 +173,13 @@ def test_nobody_can_put_words_on_the_page(client):
     text = page(client, "catalog:cro-detail", cro.slug, formerly="Evil words")
 
     assert "Evil words" not in text
+
+
+def test_home_leaves_out_lists_of_which_no_cro_shows_anything(client):
+    TermFactory.create(scheme__code="service", label="Monitoring")
+    ClaimFactory.create(term__scheme__code="technology", term__label="Own EDC")
+
+    text = client.get(reverse("home")).content.decode()
+
+    assert "Own EDC" in text
+    assert "Monitoring" not in text
