@@ -1,5 +1,6 @@
 """Rankings in the API: stored ones, runs, and matching on the spot."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -18,9 +19,12 @@ from rest_framework.views import APIView
 from cro_portal.accounts.authentication import person
 from cro_portal.common.filters import refuse_unknown_parameters
 from cro_portal.common.paging import whole_number
+from cro_portal.common.problems import InvalidQuery
 from cro_portal.common.routes import Router
-from matching import blind, selectors, services
-from matching.models import RankingEntry, RankingRun
+from matching import blind, robustness, selectors, services
+from matching.certainty import certainty_of, read
+from matching.engine import draws
+from matching.models import Group, RankingEntry, RankingRun
 from matching.serializers import (
     MATCH_EXAMPLE,
     MatchSerializer,
@@ -45,8 +49,38 @@ LIMIT = OpenApiParameter(
 )
 
 
-def _limit(request: Request) -> int:
-    refuse_unknown_parameters(request.query_params, {"limit"})
+MAX_DRAWS = draws.DEFAULT_DRAWS
+ROBUSTNESS = OpenApiParameter(
+    "robustness",
+    {"type": "integer", "enum": [0, 1], "default": 0},
+    description=(
+        "1 also says how sure the order is: robustness, groups and questions, of the "
+        f"first {robustness.N_CROS} CROs in the running."
+    ),
+)
+DRAWS = OpenApiParameter(
+    "draws",
+    {"type": "integer", "minimum": 1, "maximum": MAX_DRAWS, "default": MAX_DRAWS},
+    description="Draws of weights and values, with robustness=1.",
+)
+
+
+def _n_draws(request: Request) -> int | None:
+    """How many draws are wanted; None for none."""
+    asked = request.query_params.get("robustness", "0")
+    if asked not in ("0", "1"):
+        raise InvalidQuery({"robustness": ["Give 0 or 1."]})
+    text = request.query_params.get("draws")
+    number = (
+        MAX_DRAWS
+        if text is None
+        else whole_number(text, parameter="draws", largest=MAX_DRAWS)
+    )
+    return number if asked == "1" else None
+
+
+def _limit(request: Request, *others: str) -> int:
+    refuse_unknown_parameters(request.query_params, {"limit", *others})
     text = request.query_params.get("limit")
     if text is None:
         return DEFAULT_LIMIT
@@ -63,17 +97,35 @@ class MatchView(APIView):
         operation_id="match",
         tags=["Rankings"],
         summary="Rank CROs for a study at once; nothing is stored",
-        parameters=[LIMIT],
+        parameters=[LIMIT, ROBUSTNESS, DRAWS],
         request=MatchSerializer,
         responses={200: RankingSerializer},
         examples=[OpenApiExample("A study", value=MATCH_EXAMPLE, request_only=True)],
     )
     def post(self, request: Request) -> Response:
-        limit = _limit(request)
+        limit = _limit(request, "robustness", "draws")
+        n_draws = _n_draws(request)
         serializer = MatchSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        ranked = services.compute_now(serializer.validated_data["spec"], limit=limit)
-        return Response(ranking_json(ranked.ranking, ranked.entries))
+        spec = serializer.validated_data["spec"]
+        if n_draws is None:
+            ranked = services.compute_now(spec, limit=limit)
+            return Response(ranking_json(ranked.ranking, ranked.entries))
+        ranked = services.compute_now(spec, limit=max(limit, robustness.N_CROS))
+        found = read(
+            ranked.ranking,
+            robustness.at_once(ranked.ranking, ranked.entries, n_draws=n_draws),
+        )
+        compared = [one for one in ranked.entries if one.cro_id in found.chances]
+        shown = _first_of_each(ranked.entries, limit)
+        return Response(ranking_json(ranked.ranking, shown, found, compared))
+
+
+def _first_of_each(entries: Sequence[RankingEntry], limit: int) -> list[RankingEntry]:
+    """Keep the first places and as many near misses."""
+    near = [one for one in entries if one.group == Group.NEAR_MISS]
+    running = [one for one in entries if one.group != Group.NEAR_MISS]
+    return [*running[:limit], *near[:limit]]
 
 
 class StudyRankingView(APIView):
@@ -96,12 +148,21 @@ class StudyRankingView(APIView):
         limit = _limit(request)
         page = selectors.ranking_page(study)
         ranking = page.ranking
-        entries: list[RankingEntry] = []
+        shown: dict[str, Any] | None = None
         if ranking:
             kept = ranking.entries.select_related("cro").order_by("position")
-            entries += kept.in_the_running()[:limit]
-            entries += kept.near_misses()[:limit]
-        entries = blind.shown(study, entries)
+            wanted = max(limit, robustness.N_CROS)
+            running = blind.shown(study, kept.in_the_running()[:wanted])
+            found = certainty_of(ranking)
+            shown = ranking_json(
+                ranking,
+                [
+                    *running[:limit],
+                    *blind.shown(study, kept.near_misses()[:limit]),
+                ],
+                found,
+                [one for one in running if one.cro_id in found.chances],
+            )
         return Response(
             {
                 "state": page.state,
@@ -109,7 +170,7 @@ class StudyRankingView(APIView):
                 "error": page.error,
                 "study_version": ranking.study_version if ranking else None,
                 "computed_at": ranking.computed_at if ranking else None,
-                "ranking": ranking_json(ranking, entries) if ranking else None,
+                "ranking": shown,
             }
         )
 

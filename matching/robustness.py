@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,13 @@ from matching.engine import draws
 from matching.engine.decision import Decision, decide
 from matching.engine.robustness import Facts, smaa, value_of_facts, word
 from matching.engine.robustness import Robustness as Answer
-from matching.models import Ranking, RankingEntry, Robustness, RobustnessLease
+from matching.models import (
+    Group,
+    Ranking,
+    RankingEntry,
+    Robustness,
+    RobustnessLease,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +57,7 @@ def want(ranking: Ranking) -> Robustness:
     and what the study's older rankings still want is no longer worth the work.
     """
     n_draws = draws.DEFAULT_DRAWS
-    seed = int(ranking.digest[:15], 16)
-    inputs = f"{engine.VERSION}:{ranking.digest}:{seed}:{n_draws}:{N_CROS}"
-    digest = hashlib.sha256(inputs.encode()).hexdigest()
+    seed, digest = _origin(ranking, n_draws)
     known = Robustness.objects.filter(digest=digest, state=Robustness.State.DONE)
     result = known.values_list("result", flat=True).first()
     row, is_new = Robustness.objects.get_or_create(
@@ -241,24 +245,75 @@ def result_json(
     }
 
 
-def _work_out(row: Robustness, progress: "_Progress") -> dict[str, Any]:
-    decision, entries = decision_of_stored(row.ranking)
+def work_out(
+    decision: Decision,
+    entries: list[RankingEntry],
+    *,
+    seed: int,
+    n_draws: int,
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Draw, count and write the answer down (`result_json`).
+
+    `progress` is told the share done; what it raises stops the work.
+    """
     rule = draws.stated(decision.weights, len(decision.criteria))
+    tell = progress or (lambda share: None)
     answer = smaa(
         decision,
         rule,
-        seed=row.seed,
-        n_draws=row.n_draws,
-        progress=lambda share: progress(share / 2),
+        seed=seed,
+        n_draws=n_draws,
+        progress=lambda share: tell(share / 2),
     )
     facts = value_of_facts(
         decision,
         rule,
-        seed=row.seed,
-        n_draws=row.n_draws,
-        progress=lambda share: progress((1 + share) / 2),
+        seed=seed,
+        n_draws=n_draws,
+        progress=lambda share: tell((1 + share) / 2),
     )
     return result_json(decision, entries, answer, facts)
+
+
+def at_once(
+    ranking: Ranking, entries: Sequence[RankingEntry], *, n_draws: int
+) -> Robustness:
+    """Work out how sure a ranking is that is not stored; nothing is stored.
+
+    `entries` stand best first; the first N_CROS in the running are compared.
+
+    Raises
+    ------
+    ValueError
+        When the number of draws is out of bounds.
+    """
+    running = [entry for entry in entries if entry.group <= Group.CONDITIONAL][:N_CROS]
+    seed, digest = _origin(ranking, n_draws)
+    return Robustness(
+        digest=digest,
+        seed=seed,
+        n_draws=n_draws,
+        state=Robustness.State.DONE,
+        progress=1.0,
+        result=work_out(
+            decision_between(ranking, running), running, seed=seed, n_draws=n_draws
+        ),
+    )
+
+
+def _origin(ranking: Ranking, n_draws: int) -> tuple[int, str]:
+    """Return the seed, and the digest of all that a result follows from."""
+    seed = int(ranking.digest[:15], 16)
+    inputs = f"{engine.VERSION}:{ranking.digest}:{seed}:{n_draws}:{N_CROS}"
+    return seed, hashlib.sha256(inputs.encode()).hexdigest()
+
+
+def _work_out(row: Robustness, progress: "_Progress") -> dict[str, Any]:
+    decision, entries = decision_of_stored(row.ranking)
+    return work_out(
+        decision, entries, seed=row.seed, n_draws=row.n_draws, progress=progress
+    )
 
 
 class _Progress:

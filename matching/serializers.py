@@ -18,7 +18,10 @@ from rest_framework.reverse import reverse
 
 from catalog.serializers import CRORefSerializer, TermRefSerializer
 from cro_portal.common.problems import from_django
+from matching.certainty import Certainty, State
+from matching.engine.robustness import word
 from matching.models import Group, Ranking, RankingEntry, RankingRun
+from matching.questions import questions_between
 from matching.selectors import RankingState, RunState, run_state
 from matching.sentences import gate_sentence, sentence
 from sponsors import services
@@ -30,8 +33,16 @@ from sponsors.wanted import Wanted
 GROUPS = [group.name.lower() for group in Group]
 
 
-def ranking_json(ranking: Ranking, entries: Iterable[RankingEntry]) -> dict[str, Any]:
-    """Write a ranking with some of its entries, best first."""
+def ranking_json(
+    ranking: Ranking,
+    entries: Iterable[RankingEntry],
+    certainty: Certainty | None = None,
+    compared: Iterable[RankingEntry] = (),
+) -> dict[str, Any]:
+    """Write a ranking with some of its entries, best first.
+
+    `compared` are the entries that `certainty` is about.
+    """
     groups: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for entry in entries:
         is_near_miss = entry.group == Group.NEAR_MISS
@@ -52,10 +63,70 @@ def ranking_json(ranking: Ranking, entries: Iterable[RankingEntry]) -> dict[str,
         "leaves": parameters["leaves"],
         "gates": parameters["gates"],
         "relaxation": parameters["relaxation"],
+        "relaxations": parameters.get("relaxations", []),
+        **certainty_json(ranking, certainty, compared),
         "requirements": parameters["requirements"],
         "need": parameters["need"],
         "results": groups[False],
         "near_misses": groups[True],
+    }
+
+
+def certainty_json(
+    ranking: Ranking, certainty: Certainty | None, compared: Iterable[RankingEntry]
+) -> dict[str, Any]:
+    """Write how sure a ranking is: `robustness`, `groups` and `questions`."""
+    if certainty is None or certainty.state is State.NEVER:
+        return {"robustness": None, "groups": [], "questions": []}
+    entries = list(compared)
+    slugs = {entry.cro_id: entry.cro.slug for entry in entries}
+    asked = questions_between(ranking, entries, certainty).questions
+    return {
+        "robustness": {
+            "state": certainty.state.value,
+            "progress": certainty.progress,
+            "n_draws": certainty.n_draws,
+            "seed": certainty.seed,
+            "digest": certainty.digest,
+            "cros": [
+                {
+                    "cro": slugs[chance.cro_id],
+                    "position": chance.position,
+                    "first": chance.first,
+                    "top3": chance.top3,
+                    "ranks": chance.ranks,
+                    "admitted": chance.admitted,
+                    "confidence": chance.confidence,
+                    "central_weights": chance.central_weights,
+                }
+                for chance in certainty.chances.values()
+                if chance.cro_id in slugs
+            ],
+        },
+        "groups": [
+            {
+                "first": tie.first,
+                "last": tie.last,
+                "cros": [slugs[cro_id] for cro_id in tie.cro_ids if cro_id in slugs],
+                "before_next": tie.before_next,
+                "word": None if tie.before_next is None else word(tie.before_next),
+            }
+            for tie in certainty.ties
+        ],
+        "questions": [
+            {
+                "cro": one.cro.slug,
+                "position": one.position,
+                "about": one.about,
+                "question": one.text,
+                "is_must": one.is_must,
+                "first_now": one.now,
+                "first_at_worst": one.at_low,
+                "first_at_best": one.at_high,
+                "value": one.value,
+            }
+            for one in asked
+        ],
     }
 
 
@@ -285,6 +356,75 @@ class CountsSerializer(serializers.Serializer[Any]):
     excluded = serializers.IntegerField(min_value=0)
 
 
+class RelaxationSerializer(serializers.Serializer[Any]):
+    terms = TermRefSerializer(many=True)
+    n_freed = serializers.IntegerField(
+        min_value=1, help_text="CROs that would be eligible then."
+    )
+
+
+class ChanceSerializer(serializers.Serializer[Any]):
+    """Where a CRO stands in the draws; all are shares of them."""
+
+    cro = serializers.CharField(help_text="Its slug.")
+    position = serializers.IntegerField(min_value=1)
+    first = serializers.FloatField(min_value=0, max_value=1)
+    top3 = serializers.FloatField(min_value=0, max_value=1)
+    ranks = serializers.ListField(
+        child=serializers.FloatField(), help_text="At rank 1, 2 and so on."
+    )
+    admitted = serializers.FloatField(
+        help_text="First if its own must-haves were met and nobody else's."
+    )
+    confidence = serializers.FloatField(
+        allow_null=True, help_text="First with its central weights."
+    )
+    central_weights = serializers.DictField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="Mean weights with which it was first; null if it never was.",
+    )
+
+
+class RobustnessSerializer(serializers.Serializer[Any]):
+    """How sure the order is, once `state` is done; until then without CROs."""
+
+    state = serializers.ChoiceField(
+        choices=[state.value for state in State if state is not State.NEVER]
+    )
+    progress = serializers.FloatField(min_value=0, max_value=1)
+    n_draws = serializers.IntegerField()
+    seed = serializers.IntegerField()
+    digest = serializers.CharField(help_text="SHA-256 of all it follows from.")
+    cros = ChanceSerializer(many=True)
+
+
+class TieGroupSerializer(serializers.Serializer[Any]):
+    """CROs next to each other that the draws do not tell apart; often one."""
+
+    first = serializers.IntegerField(help_text="Place of its first CRO.")
+    last = serializers.IntegerField()
+    cros = serializers.ListField(child=serializers.CharField(), help_text="Slugs.")
+    before_next = serializers.FloatField(
+        allow_null=True, help_text="P(its first CRO before the next group's first)."
+    )
+    word = serializers.ChoiceField(choices=["clear", "likely", "tie"], allow_null=True)
+
+
+class QuestionSerializer(serializers.Serializer[Any]):
+    """A missing fact, and P(first) of its CRO now and with either answer."""
+
+    cro = serializers.CharField(help_text="Its slug.")
+    position = serializers.IntegerField(min_value=1)
+    about = serializers.CharField()
+    question = serializers.CharField()
+    is_must = serializers.BooleanField()
+    first_now = serializers.FloatField()
+    first_at_worst = serializers.FloatField()
+    first_at_best = serializers.FloatField()
+    value = serializers.FloatField(help_text="The larger change.")
+
+
 class RankingSerializer(serializers.Serializer[Any]):
     """CROs ranked for a study. The same inputs give the same digest."""
 
@@ -300,6 +440,14 @@ class RankingSerializer(serializers.Serializer[Any]):
         many=True,
         help_text="The fewest musts to give up for somebody to be eligible.",
     )
+    relaxations = RelaxationSerializer(
+        many=True, help_text="All smallest sets of musts, most CROs freed first."
+    )
+    robustness = RobustnessSerializer(
+        allow_null=True, help_text="null where nobody asked for it."
+    )
+    groups = TieGroupSerializer(many=True, help_text="Tie groups, best first.")
+    questions = QuestionSerializer(many=True, help_text="The most valuable first.")
     requirements = AskedSerializer(many=True)
     need = NeedSerializer()
     results = EntrySerializer(many=True, help_text="Eligible and conditional, by rank.")

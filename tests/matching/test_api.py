@@ -6,7 +6,7 @@ import uuid
 import pytest
 from rest_framework.test import APIClient
 
-from matching import services
+from matching import robustness, services
 from matching.models import Ranking, RankingRun, RankingWork
 from matching.serializers import RankingSerializer, StoredRankingSerializer
 from sponsors.choices import Role
@@ -196,6 +196,66 @@ def ranking_of(study):
     return f"/api/v1/studies/{study.pk}/ranking/"
 
 
+def test_match_says_how_sure_it_is_when_asked(owner, service):
+    plain = owner.post(MATCH, NEED).json()
+    assert (plain["robustness"], plain["groups"], plain["questions"]) == (None, [], [])
+
+    asked = f"{MATCH}?robustness=1&draws=500&limit=1"
+    response = owner.post(asked, NEED)
+    body = response.json()
+    assert fields_of(RankingSerializer(), body) == []
+    assert body["digest"] == plain["digest"]
+    assert len(body["results"]) == 1
+    assert body["robustness"]["n_draws"] == 500
+    first = {one["cro"]: one["first"] for one in body["robustness"]["cros"]}
+    assert first == {"yes": 1.0, "unknown": 0.0}
+    assert [group["cros"] for group in body["groups"]] == [["yes"], ["unknown"]]
+    assert "unknown" in {one["cro"] for one in body["questions"]}
+    assert owner.post(asked, NEED).content == response.content
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("robustness=yes", "Give 0 or 1."),
+        ("robustness=1&draws=0", "Give a whole number from 1 to 10000."),
+        ("robustness=1&draws=1000000000", "Give a whole number from 1 to 10000."),
+    ],
+)
+def test_odd_draws_are_refused(owner, service, query, says):
+    response = owner.post(f"{MATCH}?{query}", NEED)
+    assert response.status_code == 400
+    assert says in response.content.decode()
+
+
+def test_nobody_eligible_names_the_smallest_relaxations(owner, service):
+    both = [
+        {"scheme": "service", "code": code, "importance": "must"}
+        for code in ("monitoring", "data-management")
+    ]
+    body = owner.post(MATCH, {"requirements": both}).json()
+    assert [
+        ([term["code"] for term in one["terms"]], one["n_freed"])
+        for one in body["relaxations"]
+    ] == [(["data-management"], 1)]
+
+
+def test_a_stored_ranking_says_how_sure_it_is_once_that_is_known(owner, study, hinted):
+    services.want_rankings([study.pk])
+    services.recompute(study.pk)
+    waiting = owner.get(ranking_of(study)).json()["ranking"]
+    assert waiting["robustness"]["state"] == "waiting"
+    assert waiting["groups"] == []
+
+    robustness.compute(Ranking.objects.get().pk)
+    response = owner.get(ranking_of(study)).json()
+    assert fields_of(StoredRankingSerializer(), response) == []
+    stored = response["ranking"]
+    matched = owner.post(f"{MATCH}?robustness=1", NEED).json()
+    for part in ("robustness", "groups", "questions", "relaxations"):
+        assert stored[part] == matched[part]
+
+
 def test_ranking_is_asked_for_polled_and_read(owner, study, hinted):
     nothing = owner.get(ranking_of(study)).json()
     assert (nothing["state"], nothing["ranking"]) == ("never", None)
@@ -275,5 +335,5 @@ def test_queries_do_not_grow_with_the_number_of_cros(
         owner.post(MATCH, NEED)
     services.want_rankings([study.pk])
     services.recompute(study.pk)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         owner.get(ranking_of(study))
