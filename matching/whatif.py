@@ -28,6 +28,7 @@ from sponsors.models import Study
 
 SHOWN = 25
 MAX_POINTS = 100
+NO_PAIR = "Nobody in the group of the first can take its place."
 WAIVED = ("waived", "Given up")
 LEVEL = 2.0**-40
 """Scores nearer than this are level, here and in the browser (whatif.js)."""
@@ -141,7 +142,7 @@ def _marks(
     first_two: tuple[Place, Place] | None,
 ) -> list[Mark]:
     if first_two is None:
-        return [Mark(None, "") for _ in points]
+        return [Mark(None, NO_PAIR) for _ in points]
     pair = replace(decision.taken(np.array(rows)), weights=share)
     weight = break_even(pair)[:, 0, 1]
     others = sum(points) - np.array(points)

@@ -58,7 +58,7 @@ function showMarks(order, given) {
     const isWithin = isThere && level <= 100;
     mark.setAttribute("visibility", isWithin ? "visible" : "hidden");
     if (isWithin) mark.setAttribute("x", level.toFixed(3));
-    if (!hasTwo) words.textContent = "";
+    if (!hasTwo) words.textContent = "Nobody in the group of the first can take its place.";
     else if (isWithin) words.textContent = `The first two change places at ${level.toFixed(1)} points.`;
     else if (isThere) words.textContent = "Within 100 points the first two keep their places.";
     else words.textContent = "No points here make the first two change places.";
