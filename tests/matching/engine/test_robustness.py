@@ -362,6 +362,22 @@ def test_a_group_ends_where_its_first_is_likely_before_the_next():
     assert [group.before_next for group in found.tie_groups] == [0.8, 0.93, None]
 
 
+@pytest.mark.parametrize(("before", "n_groups"), [(0.649, 1), (0.65, 2)])
+def test_a_group_ends_at_sixty_five_of_a_hundred(before, n_groups):
+    found = Robustness(
+        n_draws=1_000,
+        seed=0,
+        acceptability=np.eye(2),
+        top3=np.ones(2),
+        central_weights=np.ones((2, 1)),
+        confidence=np.ones(2),
+        compared=np.array([0, 1]),
+        wins=np.array([[0.5, before], [1 - before, 0.5]]),
+    )
+
+    assert len(found.tie_groups) == n_groups
+
+
 # Awkward input.
 
 
