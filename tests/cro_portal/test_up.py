@@ -233,9 +233,11 @@ def test_port_in_use_is_a_sentence(layout, port):
 
 @pytest.mark.parametrize("text", ["", "http", "0", "70000", "８０００"])
 def test_port_that_is_no_number_is_a_sentence(layout, text):
-    result = manage(layout, "up", f"--port={text}")
-    assert result.returncode == 1
-    assert "must be a number, 1 to 65535" in result.stderr
+    for command in ("up", "doctor"):
+        result = manage(layout, command, f"--port={text}")
+        assert result.returncode == 1
+        assert "must be a number, 1 to 65535" in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_doctor_says_how_to_mend_each_thing_then_that_nothing_is_left(layout, port):

@@ -49,20 +49,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--port",
-            type=int,
             help="Default: the running portal's, else PORT, else 8000.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.layout = paths.layout()
         self.up = running_portal(self.layout)
-        self.served_at = options["port"] or port_number(
-            os.environ.get("PORT") or "8000"
-        )
+        given = options["port"]
+        wanted = None if given is None else port_number(str(given))
+        self.served_at = wanted or port_number(os.environ.get("PORT") or "8000")
         self.port = self.served_at
         if self.up and (port := urlsplit(self.up[0].split()[-1]).port):
             self.served_at = port
-            self.port = options["port"] or port
+            self.port = wanted or port
         self.answers = self.portal_answers()
         ill = 0
         with ExitStack() as stack:
