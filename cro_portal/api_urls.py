@@ -11,6 +11,7 @@ from matching.api import MatchView, StudyRankingView
 from matching.api import router as matching_router
 from matching.scenario_api import StudyScenariosView, StudyScenarioView
 from sponsors.api import router as sponsors_router
+from sponsors.weights_api import StudyWeightsView
 
 app_name = "api"
 urlpatterns = [
@@ -19,6 +20,9 @@ urlpatterns = [
     path("", include(catalog_router.urls)),
     path("suggest/", SuggestView.as_view(), name="suggest"),
     path("", include(sponsors_router.urls)),
+    path(
+        "studies/<uuid:pk>/weights/", StudyWeightsView.as_view(), name="study-weights"
+    ),
     path(
         "studies/<uuid:pk>/ranking/", StudyRankingView.as_view(), name="study-ranking"
     ),

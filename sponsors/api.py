@@ -5,6 +5,7 @@ import json
 import re
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, viewsets
@@ -33,6 +34,9 @@ from sponsors.serializers import (
 )
 
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,100}")
+FROZEN = (
+    "The weights of this study are frozen. POST them to its weights/ with a reason."
+)
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 IF_MATCH = OpenApiParameter(
@@ -240,9 +244,14 @@ class StudyViewSet(
 def _weigh(study: Study, weights: dict[str, float] | None, by: User) -> Study:
     if weights is None:
         return study
-    return services.set_weights(
-        study=study, expected_version=study.version, by=by, values=weights
-    )
+    try:
+        return services.set_weights(
+            study=study, expected_version=study.version, by=by, values=weights
+        )
+    except ValidationError as error:
+        if "reason" in error.message_dict:
+            raise Conflict(FROZEN) from None
+        raise
 
 
 def _sponsor_to_act_for(user: User, pk: Any) -> Sponsor:

@@ -239,7 +239,10 @@ def whole_shares(values: Mapping[str, float]) -> dict[str, int]:
     total = math.fsum(values.values())
     exact = {code: 100 * value / total for code, value in values.items()}
     whole = {code: math.floor(share + 1e-9) for code, share in exact.items()}
-    by_rest = sorted(exact, key=lambda code: whole[code] - exact[code])
+    by_rest = sorted(
+        exact,
+        key=lambda code: (round(whole[code] - exact[code], 9), CODES.index(code)),
+    )
     for code in by_rest[: 100 - sum(whole.values())]:
         whole[code] += 1
     return whole

@@ -1,6 +1,8 @@
 """Answers to weights: the four ways, their refusals, and what is odd about them."""
 
 import math
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -217,3 +219,40 @@ def test_a_study_that_says_nothing_still_has_steps():
     found = anchors.anchors(Study(), {})
     assert found["expertise"].best.startswith("10 comparable trials in the condition")
     assert all(step.worst and step.best for step in found.values())
+
+
+# The examples of docs/method.md
+
+
+@pytest.fixture(scope="module")
+def example():
+    page = Path(__file__).parents[2] / "docs" / "method.md"
+    section = page.read_text().split("### Weights\n\nA study's weights")[1]
+    return " ".join(section.split("\n## ")[0].split())
+
+
+def test_the_ranks_worked_by_hand_are_those_of_the_portal(example):
+    weighed = weigh("rank", {"geography": 1, "services": 2, "quality": 3})
+    first, second, third = [
+        weighed.values[code] for code in ("geography", "services", "quality")
+    ]
+    assert f"(1/2 + 1/3) = {second:.3f}`" in example
+    assert f"have {first:.3f}, {second:.3f} and {third:.3f}" in example
+    whole = whole_shares(weighed.values)
+    shown = [whole[code] for code in ("geography", "services", "quality")]
+    assert "shown as {} %, {} % and {} %.".format(*shown) in example
+
+
+def test_the_swings_worked_by_hand_are_those_of_the_portal(example):
+    given = dict(re.findall(r"(expertise) (100)\.", example))
+    given |= {"geography": re.search(r"on geography is worth (\d+)", example)[1]}
+    given |= {"services": re.search(r"that on services (\d+)", example)[1]}
+    weighed = weigh("swing", NOTHING | {code: int(n) for code, n in given.items()})
+    whole = whole_shares(weighed.values)
+    assert (
+        f"Together {sum(weighed.values.values()):.0f}, so expertise weighs" in example
+    )
+    assert (
+        "expertise weighs {expertise} %, geography {geography} % and "
+        "services {services} %.".format(**whole)
+    ) in example
