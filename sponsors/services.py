@@ -145,7 +145,7 @@ def create_study_from_record(
         When the sponsor has a study of this number, unless that is accepted.
         Two at the same time count too: the second waits for the first.
     """
-    Sponsor.objects.select_for_update().get(pk=sponsor.pk)
+    Sponsor.objects.select_for_update(no_key=True).get(pk=sponsor.pk)
     same = Study.objects.filter(sponsor=sponsor, registry_id=record.registry_id)
     if not accept_duplicate and (existing := same.first()):
         raise DuplicateStudy(existing)

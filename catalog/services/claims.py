@@ -141,7 +141,7 @@ def withdraw_claim(*, claim: Claim, by: User, reason: str) -> Claim:
 
 def _locked(claim: Claim, what: str, allowed: set[ClaimStatus]) -> Claim:
     """Read the claim anew and keep others from changing it meanwhile."""
-    fresh = Claim.objects.select_for_update(of=["self"]).get(pk=claim.pk)
+    fresh = Claim.objects.select_for_update(of=["self"], no_key=True).get(pk=claim.pk)
     if fresh.status == what:
         raise ValidationError(f"This claim is already {what}.")
     if fresh.status not in allowed:

@@ -148,7 +148,9 @@ def _best_first(found: Resolution) -> list[Proposal]:
 
 def _open(match: OrganizationMatch) -> OrganizationMatch:
     """Lock the row; whoever comes second is told what was decided."""
-    locked = OrganizationMatch.objects.select_for_update(of=("self",)).get(pk=match.pk)
+    locked = OrganizationMatch.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=match.pk
+    )
     if locked.decision != MatchDecision.OPEN:
         raise ValidationError(
             f"It is decided already: {locked.get_decision_display().lower()}."

@@ -16,7 +16,7 @@ def save_search(*, user: User, name: str, query: str) -> SavedSearch:
     """Keep a search under a name, as seen now; a name is used once a person."""
     seen = pack(found_by(query))
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if SavedSearch.objects.visible_to(user).count() >= MOST_SEARCHES:
             raise ValidationError(
                 f"You have {MOST_SEARCHES} saved searches. Delete one first."

@@ -17,7 +17,7 @@ def change_tray(
     The account's row is locked meanwhile, so that of two tabs neither loses what
     the other added. What `change` raises leaves the tray as it was.
     """
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     items = TrayItem.objects.visible_to(user)
     before = [item.cro for item in items.select_related("cro")]
     after = list(change(before))

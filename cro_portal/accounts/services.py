@@ -26,7 +26,7 @@ def create_token(
     """
     if not 1 <= days <= MAX_DAYS:
         raise ValidationError({"days": f"A token works for 1 to {MAX_DAYS} days."})
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if ApiToken.objects.visible_to(user).count() >= MAX_TOKENS:
         raise ValidationError(
             f"You have {MAX_TOKENS} tokens. Revoke one you no longer use first."
