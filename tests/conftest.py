@@ -9,6 +9,7 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 from rest_framework.test import APIClient
 
 from cro_portal.accounts.models import ApiToken, TokenScope
@@ -17,6 +18,10 @@ from tests.factories import MembershipFactory, UserFactory
 from tests.workers import hinting, redis_server, start_worker  # noqa: F401
 
 _servers = ExitStack()
+
+# How long one example takes says how busy the machine is, nothing of the code.
+settings.register_profile("portal", deadline=None)
+settings.load_profile("portal")
 
 
 def pytest_configure(config):

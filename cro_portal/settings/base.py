@@ -227,6 +227,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ClaimStatusEnum": "catalog.choices.ClaimStatus",
         "CROStatusEnum": "catalog.choices.CROStatus",
+        "ImportanceEnum": "sponsors.choices.Importance",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
