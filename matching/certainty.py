@@ -174,10 +174,14 @@ class Certainty:
 
     def before(self, a: int, b: int) -> float | None:
         """P(a before b) of two CROs; None where they were not compared."""
-        at = {cro_id: i for i, cro_id in enumerate(self.chances)}
+        at = self._at
         if a not in at or b not in at:
             return None
         return self.wins[at[a]][at[b]]
+
+    @cached_property
+    def _at(self) -> Mapping[int, int]:
+        return {cro_id: i for i, cro_id in enumerate(self.chances)}
 
     @cached_property
     def _ties_by_cro(self) -> Mapping[int, Tie]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from cro_portal.common import spreadsheet
+from cro_portal.common.htmx import HtmxRequest
 from matching import blind, outlook, presentation, robustness, selectors
 from matching.certainty import certainty_of
 from matching.changes import changes_of
@@ -26,7 +27,7 @@ from sponsors.services import ARCHIVED
 
 @login_required
 @require_GET
-def certainty(request: HttpRequest, study_id: UUID) -> HttpResponse:
+def certainty(request: HtmxRequest, study_id: UUID) -> HttpResponse:
     """How often each CRO is first, and what the first place hangs on."""
     study = visible_study(request, study_id)
     page = selectors.ranking_status(study)
@@ -86,7 +87,7 @@ def _problem(a: str, b: str, kept: set[str]) -> str:
 
 @login_required
 @require_GET
-def questions(request: HttpRequest, study_id: UUID) -> HttpResponse:
+def questions(request: HtmxRequest, study_id: UUID) -> HttpResponse:
     """What to ask the CROs, the questions that could change most first."""
     study = visible_study(request, study_id)
     page = selectors.ranking_status(study)
@@ -153,9 +154,9 @@ def changes(request: HttpRequest, study_id: UUID) -> HttpResponse:
     return render(request, "matching/changes.html", context)
 
 
-def _progress(request: HttpRequest, context: dict[str, Any]) -> HttpResponse | None:
-    """Answer a page that asks only how far the work is; it reloads at the end."""
-    if "certainty" not in request.GET:
+def _progress(request: HtmxRequest, context: dict[str, Any]) -> HttpResponse | None:
+    """Answer htmx where it asks only how far the work is; it reloads at the end."""
+    if "certainty" not in request.GET or not request.htmx:
         return None
     if not context["certainty"].is_pending:
         return HttpResponseClientRefresh()

@@ -17,6 +17,9 @@ from matching.models import Ranking, RankingEntry
 SHOWN = 10
 """So many first CROs, and as many ranks, are drawn."""
 
+SAME = 1e-12
+"""Scores no farther apart than this are one score, but for rounding."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -149,12 +152,18 @@ def _turns(ranking: Ranking, decision: Decision, cros: Sequence[CRO]) -> list[Tu
     of_criterion: Mapping[str, dict[str, str]] = {
         criterion["code"]: criterion for criterion in ranking.parameters["criteria"]
     }
-    now = _lead(decision.scores(decision.value), leader, rivals)
+    scores = decision.scores(decision.value)
+    now = _lead(scores, leader, rivals)
+    is_tied = np.abs(scores[rivals] - scores[leader]) <= SAME
     turns = []
     for k, code in enumerate(decision.criteria):
         weight = float(decision.weights[k])
         below = np.where(level[k] < weight, level[k], -np.inf)
         above = np.where(level[k] > weight, level[k], np.inf)
+        # Who is level already is before the leader at once, on the side of its gain.
+        gain = decision.by_criterion[rivals, k] - decision.by_criterion[leader, k]
+        below[is_tied] = np.where(gain[is_tied] < -SAME, weight, -np.inf)
+        above[is_tied] = np.where(gain[is_tied] > SAME, weight, np.inf)
         under, over = int(below.argmax()), int(above.argmin())
         without = _lead(left_out.scores[k], leader, rivals)
         turns.append(

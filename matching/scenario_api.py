@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from catalog.serializers import CRORefSerializer
 from cro_portal.accounts.authentication import person
+from cro_portal.common.fields import Number, OneOf, StrictSerializer, Text
 from matching import scenarios
 from matching.models import Scenario
 from matching.serializers import GROUPS, CountsSerializer
@@ -20,18 +21,20 @@ from sponsors.api import study_to_change
 from sponsors.models import Study
 
 
-class ScenarioChangeSerializer(serializers.Serializer[Any]):
-    scheme = serializers.CharField(max_length=50)
-    code = serializers.CharField(max_length=200)
-    importance = serializers.ChoiceField(
-        choices=scenarios.CHOICES, help_text="`waived` gives up a must."
-    )
+class ScenarioChangeSerializer(StrictSerializer):
+    """A requirement and the importance it has in a scenario."""
+
+    scheme = Text(max_length=50)
+    code = Text(max_length=200)
+    importance = OneOf(choices=scenarios.CHOICES, help_text="`waived` gives up a must.")
 
 
-class ScenarioInputSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=scenarios.MAX_NAME)
+class ScenarioInputSerializer(StrictSerializer):
+    """A study asked in another way."""
+
+    name = Text(max_length=scenarios.MAX_NAME)
     weights = serializers.DictField(
-        child=serializers.FloatField(min_value=0, max_value=MAX_POINTS),
+        child=Number(min_value=0, max_value=MAX_POINTS),
         help_text="Points, 0 to 100, for each criterion the study asks about.",
     )
     changes = ScenarioChangeSerializer(many=True, required=False)

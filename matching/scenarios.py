@@ -84,6 +84,8 @@ def create(
         held = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
         if held.archived_at is not None:
             raise ValidationError(ARCHIVED)
+        if held.version != base.study_version:  # changed while it was ranked
+            raise ValidationError(BEHIND)
         _check_room(study, name)
         scenario.save(force_insert=True)
     return scenario

@@ -17,7 +17,7 @@ from cro_portal.common.htmx import HtmxRequest, render_page
 from sponsors import selectors, services
 from sponsors.anchors import anchors
 from sponsors.criteria import CRITERIA, Criterion
-from sponsors.forms import LOST_VERSION, sentences_by_field
+from sponsors.forms import sentences_by_field
 from sponsors.learnt import DEFAULT, LEARNT, learnt_weights
 from sponsors.models import Study
 from sponsors.views import editable, refuse_too_large, with_ranking_link
@@ -287,10 +287,16 @@ class _Page:
         )
 
 
+LOST_VERSION = (
+    "Nothing is frozen: the form did not say which weights you saw. Look at them as "
+    "they are now, then freeze them."
+)
+
+
 def _version(request: HttpRequest) -> int:
     text = request.POST.get("version", "")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise PermissionDenied(LOST_VERSION)
+        raise ValidationError(LOST_VERSION)
     return int(text)
 
 

@@ -15,6 +15,9 @@ NAMESPACE = uuid.UUID("6f1f7c1e-0c57-5d0e-9d52-0d1f6d9a7c11")
 REFERENCE_DATE = dt.date(2026, 9, 30)
 """The market's today; nothing in it is later."""
 
+N_CROS = 600
+"""How many CROs the market has unless a command is told otherwise."""
+
 
 class CRORow(NamedTuple):
     uuid: uuid.UUID

@@ -9,10 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from matching import certainty, questions, robustness, services, versus
+from matching import certainty, outlook, questions, robustness, services, versus
 from matching.models import MAX_ATTEMPTS, Ranking, Robustness
 from sponsors.choices import Role
-from sponsors.models import Membership, Study
+from sponsors.criteria import DEFAULT_WEIGHTS
+from sponsors.models import Membership, Study, Weights
 from sponsors.signals import study_changed
 from tests.changes import mark_changed
 from tests.factories import (
@@ -150,6 +151,50 @@ def test_the_page_of_certainty_renews_itself_when_it_is_done(client, study, rank
     assert "every 1s" in client.get(asked, headers=headers).text
     sure(ranking)
     assert client.get(asked, headers=headers).headers["HX-Refresh"] == "true"
+
+
+@pytest.mark.parametrize("name", ["certainty", "questions"])
+def test_the_address_of_the_progress_opens_as_the_whole_page(
+    client, study, ranking, name
+):
+    asked = url(name, study, certainty=1)
+    assert "</html>" in client.get(asked).text
+    sure(ranking)
+    done = client.get(asked)
+    assert "</html>" in done.text
+    assert "HX-Refresh" not in done.headers
+
+
+def test_who_is_level_with_the_first_turns_it_at_once(study):
+    one = RequirementFactory.create(study=study, importance="high")
+    other = RequirementFactory.create(
+        study=study, importance="high", term__scheme__code="technology"
+    )
+    weights = dict.fromkeys(DEFAULT_WEIGHTS, 0.0)
+    weights |= {"services": 10.0, "technology": 10.0}
+    Weights.objects.create(
+        study=study, since_version=1, values=weights, raw=weights, method="points"
+    )
+    alpha = ClaimFactory.create(term=one.term, cro__name="Alpha").cro
+    beta = ClaimFactory.create(term=other.term, cro__name="Beta").cro
+    ClaimFactory.create(cro=alpha, term=other.term, answer=False)
+    ClaimFactory.create(cro=beta, term=one.term, answer=False)
+    ranking = sure(rank(study, alpha, beta))
+
+    page = outlook.outlook(ranking, certainty.certainty_of(ranking))
+
+    assert page.lead == 0
+    first, second = page.leader, page.runner_up
+    strong, weak = "services", "technology"
+    if first == beta:
+        strong, weak = weak, strong
+    turns = {turn.code: turn for turn in page.turns}
+    assert turns[strong].below == second
+    assert turns[strong].low == turns[strong].weight == 0.5
+    assert (turns[strong].high, turns[strong].above) == (1.0, None)
+    assert turns[weak].above == second
+    assert turns[weak].high == turns[weak].weight == 0.5
+    assert (turns[weak].low, turns[weak].below) == (0.0, None)
 
 
 def test_it_is_stopped_and_started_again(client, study, ranking):

@@ -12,6 +12,8 @@ from matching import scenarios, services
 from matching.models import Ranking, Scenario
 from matching.scenario_api import ScenarioSerializer
 from sponsors.choices import Role
+from sponsors.models import Study
+from sponsors.needs import need_of_study
 from tests.changes import mark_changed
 from tests.cro_portal.api.conftest import is_problem
 from tests.factories import (
@@ -180,6 +182,19 @@ def test_a_ranking_that_is_behind_is_no_base(study):
         keep(study)
 
 
+def test_an_edit_while_it_is_ranked_is_not_kept_under_the_old_version(
+    study, monkeypatch
+):
+    def edited_before(pk):
+        Study.objects.filter(pk=pk).update(version=2)
+        return need_of_study(pk)
+
+    monkeypatch.setattr(scenarios, "need_of_study", edited_before)
+    with pytest.raises(ValidationError, match="has changed since its ranking"):
+        keep(study)
+    assert not Scenario.objects.exists()
+
+
 # Pages
 
 
@@ -322,10 +337,24 @@ def test_the_api_makes_lists_shows_and_deletes(api, study):
 
 def test_the_api_refuses_what_is_no_number(api, study):
     base = f"/api/v1/studies/{study.pk}/scenarios/"
-    for value in (-1, 1e9, "x", None):
+    for value in (-1, 1e9, "x", "5", True, None, int("9" * 400)):
         body = {"name": "Bad", "weights": points(study, technology=value)}
         assert is_problem(api.post(base, body, format="json"), 400), value
     text = json.dumps({"name": "Bad", "weights": points(study, technology=1)})
     text = text.replace('"technology": 1', '"technology": NaN')
     answer = api.post(base, text, content_type="application/json")
     assert is_problem(answer, 400)
+
+
+def test_the_api_refuses_a_name_it_does_not_know(api, study):
+    base = f"/api/v1/studies/{study.pk}/scenarios/"
+    body = {"name": "Misspelt", "weights": points(study)}
+    change = {"scheme": "service", "code": "must-have", "importance": "low"}
+    for wrong in (
+        body | {"chnges": [change]},
+        body | {"changes": [change | {"importanze": "low"}]},
+    ):
+        answer = api.post(base, wrong, format="json")
+        assert is_problem(answer, 400)
+        assert "There is no such field. Did you mean" in answer.content.decode()
+    assert not Scenario.objects.exists()

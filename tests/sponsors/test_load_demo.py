@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
+from catalog.demo.rows import N_CROS
 from catalog.models import CRO, Scheme, Term
 from cro_portal.accounts.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from cro_portal.accounts.models import User
@@ -143,3 +144,13 @@ def test_says_how_to_get_missing_terms(settings):
     settings.DEBUG = True
     with pytest.raises(CommandError, match="load_vocabularies"):
         load()
+
+
+def test_both_ways_to_load_the_demo_have_the_same_number_of_cros(monkeypatch):
+    monkeypatch.delenv("DEMO_CROS", raising=False)
+    commands = {"sponsors": "load_demo", "cro_portal": "up"}
+    defaults = {
+        load_command_class(app, name).create_parser("", name).get_default("cros")
+        for app, name in commands.items()
+    }
+    assert defaults == {N_CROS}

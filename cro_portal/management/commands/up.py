@@ -17,6 +17,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from catalog.demo.rows import N_CROS
 from cro_portal import health, processes
 from cro_portal.accounts.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from cro_portal.embedded import paths, servers, session
@@ -25,7 +26,6 @@ from cro_portal.embedded.errors import EmbeddedServerError, tail
 
 READY_SECONDS = 60
 LOOK_SECONDS = 0.2
-DEMO_CROS = 600
 
 
 class Stopped(Exception):
@@ -60,8 +60,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--cros",
             type=int,
-            default=int(os.environ.get("DEMO_CROS") or DEMO_CROS),
-            help=f"How many CROs the demo has. Default {DEMO_CROS}.",
+            default=int(os.environ.get("DEMO_CROS") or N_CROS),
+            help=f"How many CROs the demo has. Default {N_CROS}.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

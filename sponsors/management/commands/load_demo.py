@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from catalog.demo.rows import N_CROS
 from catalog.services.demo import load_demo_market
 from cro_portal.accounts.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from sponsors.demo import load_demo_demand
@@ -25,7 +26,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--cros", type=int, default=400, help="Number of CROs (default 400)."
+            "--cros",
+            type=int,
+            default=N_CROS,
+            help=f"Number of CROs (default {N_CROS}).",
         )
         parser.add_argument(
             "--seed", type=int, default=1, help="Which market (default 1)."
