@@ -100,7 +100,7 @@ class Facts:
     countries: Sequence[SafeString]
     services: Sequence[SafeString]
     n_services: int
-    grade: str
+    grade: str  # "" without a claim
     grade_label: str
     verified_on: dt.date | None
 
@@ -205,6 +205,7 @@ class Browse:
     narrowest: Chip | None = None
     relaxations: Sequence[Chip] = ()
     as_filters: Sequence[Chip] = ()
+    n_filters: int = 0  # that `as_filters` stand for
     n_gone: int = 0
     names: Sequence[str] = ()
     other_names: Sequence[Alias] = ()
@@ -346,6 +347,7 @@ def browse(params: QueryDict, held: catalogue.Held | None = None) -> Browse:
         )
         result = index.search(query, page.start_index() - 1, CROS_A_PAGE)
     cards = _cards(held, query, result, words, address.view)
+    as_filters, n_filters = _as_filters(held, address, words)
     narrowest, relaxations = _ways_out(index, query, address, words, result)
     return Browse(
         address=address,
@@ -358,7 +360,8 @@ def browse(params: QueryDict, held: catalogue.Held | None = None) -> Browse:
         n_listed=index.n,
         narrowest=narrowest,
         relaxations=relaxations,
-        as_filters=_as_filters(held, address, words),
+        as_filters=as_filters,
+        n_filters=n_filters,
         n_gone=len(result.ids) - len(cards),
         names=_names(held, address, result),
         other_names=search.other_names(address.q, result.ids.tolist(), held),
@@ -367,14 +370,17 @@ def browse(params: QueryDict, held: catalogue.Held | None = None) -> Browse:
 
 def _as_filters(
     held: catalogue.Held, address: Address, words: Mapping[str, Words]
-) -> list[Chip]:
-    """Offer the words of the search as filters, which tell a no from not known."""
+) -> tuple[list[Chip], int]:
+    """Offer the words of the search as filters, which tell a no from not known.
+
+    Also tells how many filters are offered: one chip may stand for several.
+    """
     if not address.q:
-        return []
+        return [], 0
     choices, rest = search.filters_within(address.q, held)
     if len(choices) > 1:
-        return [_as_all(held, address, words, choices, rest)]
-    return [
+        return [_as_all(held, address, words, choices, rest)], len(choices)
+    offered = [
         Chip(
             describe(choice, held.facets, words),
             replace(address, q="").adding(choice).url(),
@@ -383,6 +389,7 @@ def _as_filters(
         for choice in search.filters_called(address.q, held)
         if choice not in address.choices
     ]
+    return offered, len(offered)
 
 
 def _as_all(
@@ -796,8 +803,8 @@ def _facts_of(
             for place in shown[:AREAS_ON_CARD]
         ]
     staff = index.headcount[row]
-    grade = BANDS["evidence"][index.grade[row]]
     newest = int(index.newest[row])
+    grade = "" if newest == NEVER else BANDS["evidence"][index.grade[row]]
     groups = [place for place in services if service.depth[place] == 0]
     deepest = max(kinds, key=kind.depth.__getitem__) if kinds else None
     return Facts(
@@ -810,7 +817,7 @@ def _facts_of(
         services=[service.labels[place] for place in groups[:SERVICES_ON_CARD]],
         n_services=len(groups),
         grade=grade,
-        grade_label=search.BAND_LABELS["evidence"][grade],
+        grade_label=search.BAND_LABELS["evidence"][grade] if grade else "",
         verified_on=None if newest == NEVER else catalogue.EPOCH + dt.timedelta(newest),
     )
 

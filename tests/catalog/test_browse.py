@@ -64,6 +64,16 @@ def test_the_list_shows_listed_cros_by_grade_then_name(client):
     assert "never sold" in text
 
 
+@pytest.mark.parametrize("look", ["", "view=table"])
+def test_without_a_claim_there_is_no_grade(client, look):
+    CROFactory.create(name="Silent")
+    assert 'class="unknown">no claim</span>' in page(client, look)
+    assert "grade--" not in page(client, look)
+    claim("Silent", "service", "writing", tier=5)
+    assert "no claim</span>" not in page(client, look)
+    assert "grade--" in page(client, look)
+
+
 def test_a_filter_shows_its_chip_and_what_it_keeps(client):
     claim("Baltica", "service", "writing")
     claim("Aldermoor", "service", "writing", answer=False)
@@ -420,6 +430,7 @@ def test_a_search_of_several_names_is_offered_as_filters(client):
 
     text = page(client, "q=data+capture+in+Poland+and+Spain+both")
 
+    assert "can be read as filters:" in text
     assert "Data capture + Poland + Spain + “both”" in text
     assert (
         "?q=both&amp;technology=edc&amp;country=pl&amp;country=es"
