@@ -458,7 +458,8 @@ def read_record(record: TrialRecord) -> Prefill:
     """Put a register's record in the words of a study; nothing is stored.
 
     One query, for the terms. Countries get the share of sites they have among
-    the sites whose country is known to the portal.
+    the sites whose country is known to the portal; no share where of any of them
+    the number is not known, for that leaves the whole unknown.
     """
     resolver = TermResolver.load(("condition", "country", "modality", "phase"))
     notes = list(record.notes)
@@ -480,6 +481,11 @@ def read_record(record: TrialRecord) -> Prefill:
     if unknown:
         notes.append(
             f"Countries the portal does not know were left out: {', '.join(unknown)}."
+        )
+    if len(countries) > 1 and countries[0][1] is None:
+        notes.append(
+            "The record does not say how many sites each country has; the shares of "
+            "countries were left empty."
         )
     phase = resolver.resolve_phase(record.phases)
     if record.phases and phase is None:
@@ -672,18 +678,22 @@ def _depth(term: Term) -> int:
 
 def _countries(
     record: TrialRecord, resolver: TermResolver
-) -> tuple[list[tuple[Term, float]], list[str]]:
-    n_sites: dict[int, int] = {}
+) -> tuple[list[tuple[Term, float | None]], list[str]]:
+    n_sites: dict[int, int | None] = {}
     terms: dict[int, Term] = {}
     unknown: list[str] = []
     for country in record.countries:
         if term := resolver.resolve_country(country.name):
             terms[term.pk] = term
-            n_sites[term.pk] = n_sites.get(term.pk, 0) + (country.n_sites or 1)
+            before, more = n_sites.get(term.pk, 0), country.n_sites
+            n_sites[term.pk] = None if before is None or more is None else before + more
         else:
             unknown.append(country.name)
-    total = sum(n_sites.values())
-    return [(terms[pk], n / total) for pk, n in n_sites.items()], unknown
+    known = {pk: n for pk, n in n_sites.items() if n is not None}
+    if len(known) < len(n_sites):
+        return [(term, None) for term in terms.values()], unknown
+    total = sum(known.values())
+    return [(terms[pk], n / total) for pk, n in known.items()], unknown
 
 
 def _populations(record: TrialRecord) -> list[Term]:

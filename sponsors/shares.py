@@ -31,11 +31,13 @@ def in_words(given: Sequence[float | None]) -> list[str]:
     n_blank = sum(1 for share in given if share is None)
     why = (
         "the rest"
-        if n_blank == 1 and len(given) > 1
+        if n_blank == 1
         else "equal parts"
         if n_blank == len(given)
         else "the rest in equal parts"
     )
+    if len(given) == 1:
+        return ["100 %"] if n_blank else [f"{percent(given[0])} %"]
     return [
         f"{percent(taken, 1)} %, {why}" if said is None else f"{percent(said)} %"
         for said, taken in zip(given, spread(given), strict=True)

@@ -239,10 +239,12 @@ class Lookups:
         found: dict[int, int | None] = {}
         for country in record.countries:
             if term := self._terms.resolve_country(country.name):
-                before = found.get(term.pk)
+                # Two names may be of one country; one unknown leaves the sum unknown.
+                before = found.get(term.pk, 0)
                 n_sites = country.n_sites
-                both = None if before is None and n_sites is None else (before or 0)
-                found[term.pk] = None if both is None else both + (n_sites or 0)
+                found[term.pk] = (
+                    None if before is None or n_sites is None else before + n_sites
+                )
             else:
                 self.note(f"“{country.name[:80]}” is no country known here.")
         return found

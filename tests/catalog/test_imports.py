@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import zipfile
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -16,19 +17,23 @@ from django.utils import timezone
 
 from catalog.choices import CROStatus, ImportState, RoleKind, SizeClass
 from catalog.identity import Resolution
+from catalog.importers.ctgov import read_study
 from catalog.importers.pages import ApiError, Pages
+from catalog.importers.records import CountrySites
 from catalog.importers.sources import ApiSource, FileSource
 from catalog.models import (
     CatalogState,
     ImportRun,
     OrganizationMatch,
     StagedTrial,
+    Term,
     Trial,
     TrialCondition,
     TrialCountry,
     TrialRole,
 )
 from catalog.services import import_lookups, imports
+from catalog.services.directory import current_resolver
 from catalog.services.imports import ImportIsRunning, import_trials
 from catalog.signals import catalog_changed
 from catalog.snapshot import current, forget
@@ -146,6 +151,21 @@ def test_a_trial_keeps_what_the_record_tells(research, words, run_import):
     assert (role.cro, role.kind) == (research, RoleKind.COLLABORATOR)
     assert role.name_as_written == "Fictional Research"
     assert not StagedTrial.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("counts", "together"), [((3, 2), 5), ((3, None), None), ((None, 2), None)]
+)
+def test_two_names_of_one_country_add_up_only_if_both_are_known(
+    research, counts, together
+):
+    record = read_study(study(1))
+    named = zip(("Poland", "Polska"), counts, strict=True)
+    record = replace(record, countries=tuple(CountrySites(*pair) for pair in named))
+    Term.objects.filter(scheme="country", code="pl").update(synonyms=["Polska"])
+    lookups = import_lookups.Lookups(current_resolver(), dt.date(2026, 9, 30))
+    (row,) = lookups.rows([record])
+    assert row.country_sites == (together,)
 
 
 def test_the_same_file_twice_changes_nothing(research, run_import):

@@ -1,5 +1,6 @@
 import datetime as dt
 import threading
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from catalog.importers.ctgov import parse_study, read_study
+from catalog.importers.records import CountrySites
 from matching.engine import inputs, leaves
 from matching.engine.asked import LEAF_OF_SCHEME
 from sponsors import criteria, services
@@ -428,6 +430,17 @@ def test_unknown_countries_are_left_out_and_said(member, words):
         "Countries the portal does not know were left out: Atlantis."
         in (prefill.values["notes"])
     )
+
+
+def test_an_unknown_number_of_sites_leaves_all_shares_empty(words):
+    record = replace(
+        read_study(make_study()),
+        countries=(CountrySites("Poland", 9), CountrySites("France")),
+    )
+    prefill = services.read_record(record)
+    shares = {w.code: w.share for w in prefill.requirements if w.scheme == "country"}
+    assert shares == {"pl": None, "fr": None}
+    assert "the shares of countries were left empty" in prefill.values["notes"]
 
 
 def test_a_record_of_another_century_makes_a_study_without_its_dates(member, words):

@@ -35,7 +35,8 @@ def test_shares_are_those_of_the_engine(shares):
         ([0.52, None, None, None], ["52 %", *["16 %, the rest in equal parts"] * 3]),
         ([0.6, None], ["60 %", "40 %, the rest"]),
         ([None, None], ["50 %, equal parts"] * 2),
-        ([None], ["100 %, equal parts"]),
+        ([None], ["100 %"]),
+        ([0.4], ["40 %"]),
         ([1.0, None], ["100 %", "0 %, the rest"]),
     ],
 )
