@@ -48,9 +48,7 @@ def explain(ranking: Ranking, cros: Sequence[int]) -> list[Explanation]:
     sheet = _Sheet(page, ranking)
     facts = [sheet.facts_of(i, leaf) for i, leaf in enumerate(ranking.leaves)]
     gates = [sheet.gate(int(j)) for j in ranking.gate_requirement]
-    low, value, high = (
-        end[page].tolist() for end in (ranking.low, ranking.value, ranking.high)
-    )
+    low, value, high = sheet.ends
     weights = ranking.weights.tolist()
     found = []
     for k in (place[cro] for cro in cros):
@@ -98,7 +96,10 @@ class _Sheet:
         self.answers = ranking.answers
         self.asked = ranking.answers.asked
         self.page = page
-        self.ranking = ranking
+        self.ends = [
+            end[page].tolist() for end in (ranking.low, ranking.value, ranking.high)
+        ]
+        """Low, value and high by place in the page, then by leaf."""
         table = self.asked.prepared.roles
         start, lengths = table.at[page], np.diff(table.at)[page]
         self.place = np.repeat(np.arange(page.size), lengths)
@@ -568,21 +569,8 @@ class _Sheet:
         trials: tuple[int, ...],
     ) -> Fact:
         """Make a fact of the whole leaf, with the leaf's interval."""
-        low, value, high = self._ends[i][k]
-        return Fact(kind, -1, low, value, high, False, claims, trials, numbers)
-
-    @cached_property
-    def _ends(self) -> list[list[tuple[float, float, float]]]:
-        """By leaf and place: the leaf's interval."""
-        ranking = self.ranking
-        return [
-            list(
-                zip(
-                    ranking.low[self.page, i].tolist(),
-                    ranking.value[self.page, i].tolist(),
-                    ranking.high[self.page, i].tolist(),
-                    strict=True,
-                )
-            )
-            for i in range(len(ranking.leaves))
-        ]
+        low, value, high = self.ends
+        return Fact(
+            *(kind, -1, low[k][i], value[k][i], high[k][i], False),
+            *(claims, trials, numbers),
+        )
