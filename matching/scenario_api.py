@@ -38,6 +38,11 @@ class ScenarioInputSerializer(StrictSerializer):
         help_text="Points, 0 to 100, for each criterion the study asks about.",
     )
     changes = ScenarioChangeSerializer(many=True, required=False)
+    reason = Text(
+        max_length=scenarios.MAX_REASON,
+        required=False,
+        help_text="Why must-haves are given up; needed if any is.",
+    )
 
 
 class ScenarioLineSerializer(serializers.Serializer[Any]):
@@ -46,6 +51,9 @@ class ScenarioLineSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     weights = serializers.DictField(child=serializers.FloatField())
     changes = ScenarioChangeSerializer(many=True)
+    reason = serializers.CharField(
+        allow_blank=True, help_text="Why must-haves are given up."
+    )
     study_version = serializers.IntegerField()
     base_digest = serializers.CharField(help_text="Of the ranking it began from.")
     catalog_version = serializers.IntegerField()
@@ -113,6 +121,7 @@ class StudyScenariosView(APIView):
                 (row["scheme"], row["code"]): row["importance"]
                 for row in given.get("changes", ())
             },
+            reason=given.get("reason", ""),
         )
         data = _whole(scenario, request)
         return Response(data, status=201, headers={"Location": data["url"]})
@@ -156,6 +165,7 @@ def _line(scenario: Scenario, request: Request) -> dict[str, Any]:
             {key: row[key] for key in ("scheme", "code", "importance")}
             for row in scenario.changes
         ],
+        "reason": scenarios.reason_of(scenario),
         "study_version": scenario.study_version,
         "base_digest": scenario.base_digest,
         "catalog_version": scenario.catalog_version,

@@ -52,7 +52,9 @@ def _may_edit(request: HttpRequest, study: Study) -> bool:
 
 
 def _scenario(request: HttpRequest, study_id: UUID, pk: UUID) -> Scenario:
-    visible = Scenario.objects.visible_to(request.user).select_related("study")
+    visible = Scenario.objects.visible_to(request.user).select_related(
+        "study", "created_by"
+    )
     return get_object_or_404(visible, pk=pk, study=study_id)
 
 
@@ -65,12 +67,18 @@ def _words(scenario: Scenario) -> dict[str, Any]:
     """What a scenario changes, ready to show."""
     total = sum(scenario.weights.values())
     return {
+        "by": scenario.created_by or "a former member",
         "scenario": scenario,
         "weights": [
             (LABELS[code], points / total) for code, points in scenario.weights.items()
         ],
         "changes": [
-            (row["label"], IMPORTANCES[row["before"]], IMPORTANCES[row["importance"]])
+            (
+                row["label"],
+                IMPORTANCES[row["before"]],
+                IMPORTANCES[row["importance"]],
+                row.get("reason", ""),
+            )
             for row in scenario.changes
         ],
     }
@@ -108,6 +116,7 @@ def create(request: HtmxRequest, study_id: UUID) -> HttpResponse:
                 name=scenario_form.cleaned_data["name"],
                 points=form.points,
                 importances=scenario_form.importances,
+                reason=scenario_form.cleaned_data["reason"],
             )
         except ValidationError as error:
             _add(scenario_form, error)
@@ -128,7 +137,9 @@ def compare(request: HttpRequest, study_id: UUID) -> HttpResponse:
             asked.append(UUID(text))
         except ValueError:
             continue  # what is no identifier names no scenario
-    kept = Scenario.objects.filter(study=study).in_bulk(asked)
+    kept = (
+        Scenario.objects.filter(study=study).select_related("created_by").in_bulk(asked)
+    )
     chosen = [kept[pk] for pk in dict.fromkeys(asked) if pk in kept]
     base = Ranking.objects.filter(study=study).select_related("robustness").first()
     if base is None or not chosen:

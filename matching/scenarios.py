@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_SCENARIOS = 50
 MAX_NAME = 120
+MAX_REASON = whatif.MAX_REASON
 MAX_COMPARED = 4
 SHOWN = 25
 WAIVED = whatif.WAIVED[0]
@@ -44,6 +45,7 @@ def create(
     name: str,
     points: Mapping[str, float],
     importances: Mapping[tuple[str, str], str],
+    reason: str = "",
 ) -> Scenario:
     """Rank a study in another way and keep that by name; nothing else changes.
 
@@ -52,11 +54,12 @@ def create(
     points : criterion to points, 0 to 100, for each criterion the study asks about
     importances : (scheme, code) of a requirement to its importance or `waived`;
         what is left out, or is as it stands, stays
+    reason : why must-haves are given up; needed if any is, and kept with each
 
     Raises
     ------
     ValidationError
-        By field: `name`, `weights`, `changes`, or for the whole.
+        By field: `name`, `weights`, `changes`, `reason`, or for the whole.
     """
     name = " ".join(name.split())
     _check_room(study, name)
@@ -65,6 +68,7 @@ def create(
         raise ValidationError(BEHIND)
     weights = check_points(base, points)
     changes = _changes(base, importances)
+    _give_reason(changes, reason)
     spec = _spec(need_of_study(study.pk).spec, weights, changes)
     ranked = services.compute_now(spec, limit=services.KEPT_PLACES)
     scenario = Scenario(
@@ -303,6 +307,28 @@ def _changes(
     if problems:
         raise ValidationError({"changes": problems})
     return changes
+
+
+def _give_reason(changes: Sequence[dict[str, str]], reason: str) -> None:
+    """Write into each must-have given up why (METHOD section 3)."""
+    given_up = [row for row in changes if row["importance"] == WAIVED]
+    if not given_up:
+        return
+    reason = " ".join(reason.split())
+    if not reason:
+        raise ValidationError({"reason": ["Say why must-haves are given up."]})
+    if len(reason) > MAX_REASON:
+        words = f"A reason has at most {MAX_REASON} characters; this has {len(reason)}."
+        raise ValidationError({"reason": [words]})
+    if "\0" in reason:
+        raise ValidationError({"reason": ["Leave out the null character."]})
+    for row in given_up:
+        row["reason"] = reason
+
+
+def reason_of(scenario: Scenario) -> str:
+    """Why must-haves are given up; empty where none is, or nobody said it."""
+    return next((row["reason"] for row in scenario.changes if "reason" in row), "")
 
 
 def _check_room(study: Study, name: str) -> None:

@@ -27,6 +27,7 @@ from sponsors.choices import Importance
 from sponsors.models import Study
 
 SHOWN = 25
+MAX_REASON = 300  # characters
 MAX_POINTS = 100
 NO_PAIR = "Nobody in the group of the first can take its place."
 WAIVED = ("waived", "Given up")
@@ -217,6 +218,14 @@ class ScenarioForm(forms.Form):
         max_length=120,
         label="Name of the scenario",
         error_messages={"required": "Give the scenario a name."},
+        widget=forms.TextInput(attrs={"class": "input"}),
+    )
+
+    reason = forms.CharField(
+        max_length=MAX_REASON,
+        required=False,
+        label="Why must-haves are given up",
+        help_text="Needed if you give one up; it is kept with your name.",
         widget=forms.TextInput(attrs={"class": "input"}),
     )
 

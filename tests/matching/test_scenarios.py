@@ -67,13 +67,14 @@ def points(study, **changed):
     return dict.fromkeys([each["code"] for each in criteria], 10.0) | changed
 
 
-def keep(study, name="Other", importances=None, **changed):
+def keep(study, name="Other", importances=None, reason="", **changed):
     return scenarios.create(
         study=study,
         by=None,
         name=name,
         points=points(study, **changed),
         importances=importances or {},
+        reason=reason,
     )
 
 
@@ -88,6 +89,7 @@ def test_giving_up_a_must_lets_a_cro_in_and_changes_nothing_else(study):
         study,
         "Lenient",
         {("service", "must-have"): "waived"},
+        reason="  A  partner has it ",
         technology=100,
     )
 
@@ -103,6 +105,7 @@ def test_giving_up_a_must_lets_a_cro_in_and_changes_nothing_else(study):
             "label": "Must have this",
             "before": "must",
             "importance": "waived",
+            "reason": "A partner has it",
         }
     ]
     after = Ranking.objects.get()
@@ -207,9 +210,14 @@ def test_saved_from_the_what_if_page_listed_and_set_side_by_side(client, study):
         "name": "Tools first",
         "ask:service:must-have": "waived",
     }
+    refused = client.post(address("create", study), form)
+    assert "Say why must-haves are given up." in refused.text
+    assert not Scenario.objects.exists()
+    form["reason"] = "A partner has it"
     response = client.post(address("create", study), form, follow=True)
     assert "is kept" in response.text
     assert "Must have this: given up instead of must have" in response.text
+    assert "“A partner has it”, " in response.text
     scenario = Scenario.objects.get()
 
     both = client.get(address("compare", study), {"s": scenario.pk}).text
@@ -344,6 +352,18 @@ def test_the_api_refuses_what_is_no_number(api, study):
     text = text.replace('"technology": 1', '"technology": NaN')
     answer = api.post(base, text, content_type="application/json")
     assert is_problem(answer, 400)
+
+
+def test_the_api_asks_why_a_must_is_given_up(api, study):
+    base = f"/api/v1/studies/{study.pk}/scenarios/"
+    change = {"scheme": "service", "code": "must-have", "importance": "waived"}
+    body = {"name": "Without", "weights": points(study), "changes": [change]}
+    refused = api.post(base, body, format="json")
+    assert is_problem(refused, 400)
+    assert refused.json()["errors"][0]["pointer"] == "/reason"
+    made = api.post(base, body | {"reason": "A partner has it"}, format="json")
+    assert made.status_code == 201, made.content
+    assert made.json()["reason"] == "A partner has it"
 
 
 def test_the_api_refuses_a_name_it_does_not_know(api, study):
