@@ -87,6 +87,10 @@ def study_create(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(
             "Your role lets you read studies, not make them. Ask an owner of your "
             "sponsor for the role of a study owner."
+            if Sponsor.objects.visible_to(request.user).exists()
+            else "A study belongs to a sponsor, and you are a member of none. An "
+            "administrator adds the sponsor, with you among its members, under "
+            "Curation, Sponsors."
         )
     chosen = request.POST.get("way")
     forms = {

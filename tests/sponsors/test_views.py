@@ -104,7 +104,15 @@ def test_a_reading_role_sees_but_cannot_change(browser, member, study, role):
             )
     refused = browser.post(NEW, {"way": "hand", "hand-title": "Mine"})
     assert refused.status_code == 403
+    assert "Your role lets you read studies" in text_of(refused)
     assert Study.objects.count() == 1
+
+
+def test_who_is_in_no_sponsor_is_told_where_one_is_added(browser, member):
+    member.delete()
+    refused = browser.get(NEW)
+    assert refused.status_code == 403
+    assert "you are a member of none" in text_of(refused)
 
 
 @pytest.mark.parametrize(
