@@ -187,16 +187,20 @@ def test_server_that_dies_is_started_again(made, name, process_of):
 
 def test_server_that_keeps_dying_is_named_with_the_end_of_its_log(made):
     lease = session.acquire(made, durable=False)
-    message = None
-    deadline = time.monotonic() + 40
-    while message is None and time.monotonic() < deadline:
-        if pid := servers.redis_process(made):
-            os.kill(pid, signal.SIGKILL)
-        message = lease.failure()
-        time.sleep(0.1)
-    assert "Redis stopped by itself (exit -9). That was too often: 5 times" in message
+    try:
+        message = None
+        deadline = time.monotonic() + 40
+        while message is None and time.monotonic() < deadline:
+            if pid := servers.redis_process(made):
+                os.kill(pid, signal.SIGKILL)
+            message = lease.failure()
+            time.sleep(0.1)
+    finally:
+        lease.release()
+    # The last of the kills may have come before it answered.
+    assert "Redis stopped by itself" in message or "Redis did not start" in message
+    assert "That was too often: 5 times" in message
     assert "redis.log" in message
-    lease.release()
     wait_until(lambda: not processes_of(made), seconds=2)
 
 
